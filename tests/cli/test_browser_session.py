@@ -36,6 +36,21 @@ async def test_list_names_user_and_browser_and_unknown_ones_are_refused(
     assert "browser-session" in cli.refused("browser-session", "revoke", "unknown")
 
 
+async def test_all_are_revoked_however_many_are_listed(
+    cli: CommandLine, jeton: Running, visitor: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jeton.storage.browser_sessions._MAX_LISTED", 1)
+    (first,) = cli.json("browser-session", "list")
+    async with browser(jeton) as another, browser(jeton) as third:
+        for it in (another, third):
+            jeton.clock.advance(1)
+            await it.open_account()
+        assert first not in cli.json("browser-session", "list")
+
+        assert cli.json("browser-session", "revoke", first["browser_session_id"])["browser_sessions_ended"] == 1
+        assert cli.json("browser-session", "revoke", "--user", "alice")["browser_sessions_ended"] == 2
+
+
 @pytest.mark.parametrize("how", [(), ("--user", "alice"), ("--all",)])
 async def test_revoke_signs_out_and_ends_what_came_from_there(
     cli: CommandLine, jeton: Running, visitor: Browser, how: tuple[str, ...]

@@ -11,7 +11,12 @@ from jeton.oauth.audit_events import AuditEvent, session_ended
 from jeton.oauth.browser_session_rules import EndBrowserSessions, end_browser_sessions
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.storage.audit_trail import record
-from jeton.storage.browser_sessions import delete_browser_sessions, list_browser_sessions, lock_browser_sessions
+from jeton.storage.browser_sessions import (
+    delete_browser_sessions,
+    list_browser_sessions,
+    load_browser_session,
+    lock_browser_sessions,
+)
 from jeton.storage.clients import load_clients
 from jeton.storage.families import load_sids_of_browser_sessions, lock_families, update_families
 from jeton.storage.users import load_users, lock_users
@@ -32,21 +37,25 @@ def list_live(connection: Connection, now: int, *, username: str | None = None) 
 
 def revoke(connection: Connection, now: int, browser_session_id: str) -> EndBrowserSessions:
     """End a browser session, with the families that end with it. Raise NotFoundError if there is none."""
-    found = [it for it in list_browser_sessions(connection, now) if it.browser_session_id == browser_session_id]
-    if not found:
+    found = load_browser_session(connection, browser_session_id)
+    if found is None or not found.is_live(now):
         raise NotFoundError("browser-session", browser_session_id)
-    return _end(connection, now, found)
+    return _end(connection, now, [found])
 
 
 def revoke_of_user(connection: Connection, now: int, username: str) -> EndBrowserSessions:
     """End all browser sessions of a user. Raise NotFoundError if there is no such user."""
-    return _end(connection, now, list_browser_sessions(connection, now, users.find(connection, username).sub))
+    return _end_all(connection, now, users.find(connection, username).sub)
 
 
 def revoke_all(connection: Connection, now: int) -> EndBrowserSessions:
     """End the browser sessions of all users."""
+    return _end_all(connection, now, None)
+
+
+def _end_all(connection: Connection, now: int, sub: str | None) -> EndBrowserSessions:
     ended = EndBrowserSessions(_REASON, now)
-    while batch := list_browser_sessions(connection, now):
+    while batch := list_browser_sessions(connection, now, sub):
         more = _end(connection, now, batch)
         ended = EndBrowserSessions(_REASON, now, (*ended.sessions, *more.sessions), (*ended.families, *more.families))
     return ended

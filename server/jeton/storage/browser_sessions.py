@@ -36,6 +36,12 @@ def find_browser_sessions(connection: Connection, digests: Collection[bytes]) ->
     return {row.secret_digest: BrowserSession(*row) for row in connection.execute(wanted)}
 
 
+def load_browser_session(connection: Connection, browser_session_id: str) -> BrowserSession | None:
+    """Return the browser session, or None if there is none."""
+    found = _LOAD.rows(connection, browser_session_ids=[browser_session_id])
+    return next((BrowserSession(*row) for row in found), None)
+
+
 def lock_browser_sessions(
     connection: Connection, browser_session_ids: Collection[str], *, wait: bool = True
 ) -> LockedRows[str, BrowserSession]:
