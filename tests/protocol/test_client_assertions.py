@@ -201,6 +201,18 @@ async def test_a_published_key_set_is_fetched_once_and_again_for_an_unknown_key_
         assert len(remote.requests) == 3
 
 
+async def test_clients_that_register_themselves_do_not_displace_the_keys_of_others(
+    jeton: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jeton.endpoints.clients.client_key_sets._MAX_CACHED", 1)
+    async with remote_server(PublishedKeys(KEY).respond) as remote:
+        add_key_client(jeton, jwks=None, jwks_uri=f"http://127.0.0.1:{remote.port}/keys")
+        add_key_client(jeton, "stranger", jwks=None, jwks_uri="https://127.0.0.1/keys", registration="dynamic")
+        for client_id, status in (("job", 200), ("stranger", 401), ("job", 200)):
+            assert (await request_token(jeton, KEY.assertion(jeton, client_id))).status_code == status
+        assert len(remote.requests) == 1
+
+
 async def test_cached_keys_of_a_client_are_used_for_an_hour_without_its_web_server(jeton: Running) -> None:
     published = PublishedKeys(KEY)
     async with remote_server(published.respond) as remote:

@@ -21,6 +21,7 @@ FRESH_SECONDS: Final = 300
 STALE_SECONDS: Final = 3600
 # Between two fetches of one key set, also if a key is not found in it.
 FETCH_INTERVAL_SECONDS: Final = 30
+# Of clients of administrators, and of all others.
 _MAX_CACHED: Final = 1000
 _MEDIA_TYPES: Final = "application/jwk-set+json, application/json"
 
@@ -75,12 +76,13 @@ class ClientKeySets:
         return published.keys
 
     def _cached(self, client: Client, uri: str) -> _Published:
-        """Return what is known of the key set. Clients of administrators share nothing with others."""
+        """Return what is known of the key set. Clients of administrators share nothing with others, nor any room."""
         place = uri, describes_itself(client)
         published = self._published.get(place)
         if published is None:
-            if len(self._published) >= _MAX_CACHED:
-                del self._published[next(iter(self._published))]
+            alike = [it for it in self._published if it[1] == place[1]]
+            if len(alike) >= _MAX_CACHED:
+                del self._published[alike[0]]
             published = self._published[place] = _Published()
         return published
 
