@@ -64,7 +64,9 @@ async def test_revoke_signs_out_and_ends_what_came_from_there(
     assert (await jeton.introspect(lasting, tokens["lasting"]))["active"] is True
 
 
-async def test_consents_are_listed_and_withdrawn(cli: CommandLine, jeton: Running, visitor: Browser) -> None:
+async def test_consents_are_listed_and_withdrawn(
+    cli: CommandLine, jeton: Running, visitor: Browser, monkeypatch: pytest.MonkeyPatch
+) -> None:
     files = add_resource(jeton, "https://files.example", "read").uri
     app = add_app(jeton, scope=frozenset({"openid", "read"}), resources=(files,))
     token = await token_of(jeton, visitor, app, scope="openid read")
@@ -79,6 +81,10 @@ async def test_consents_are_listed_and_withdrawn(cli: CommandLine, jeton: Runnin
     assert (await jeton.introspect(app, token))["active"] is False
     await visitor.authorize(app)
     assert visitor.path == "/consent"
+    monkeypatch.setattr("jeton.storage.consents._MAX_LISTED", 1)
+    for name in ("one", "two"):
+        await token_of(jeton, visitor, add_app(jeton, name))
+    assert cli.json("consent", "revoke", "--user", "alice") == {"consents_withdrawn": 2, "sessions_ended": 2}
 
 
 @pytest.mark.requirement("CN08")

@@ -41,13 +41,16 @@ def withdraw(connection: Connection, now: int, username: str, client_id: str | N
     if client_id is not None:
         clients.find(connection, client_id)
     sub = users.lock(connection, username).sub
-    found = list_consents(connection, sub=sub, client_id=client_id)
-    client_ids = {it.client_id for it in found} if client_id is None else {client_id}
-    ended = sum(end_families(connection, now, _REASON, sub=sub, client_id=it) for it in sorted(client_ids))
-    delete_consents(connection, [(sub, it) for it in client_ids])
-    withdrawn = sorted(it.client_id for it in found)
-    record(connection, *(AuditEvent("consent_withdrawn", _REASON, sub=sub, client_id=it) for it in withdrawn))
-    return len(found), ended
+    withdrawn, ended = 0, 0
+    if client_id is not None:
+        # Its sessions end without a consent, too.
+        ended = end_families(connection, now, _REASON, sub=sub, client_id=client_id)
+    while found := sorted(it.client_id for it in list_consents(connection, sub=sub, client_id=client_id)):
+        ended += sum(end_families(connection, now, _REASON, sub=sub, client_id=it) for it in found)
+        delete_consents(connection, [(sub, it) for it in found])
+        record(connection, *(AuditEvent("consent_withdrawn", _REASON, sub=sub, client_id=it) for it in found))
+        withdrawn += len(found)
+    return withdrawn, ended
 
 
 def _describe(it: Consent, username: str) -> Iterator[dict[str, Any]]:
