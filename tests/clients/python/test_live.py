@@ -11,10 +11,8 @@ import httpx2
 import pytest
 from jwt import decode, get_unverified_header
 
-from jeton.oauth.users import User
 from jeton.storage.families import load_families
 from jeton_client import (
-    AsyncIntrospector,
     AsyncTokenSession,
     AsyncVerifier,
     Client,
@@ -23,7 +21,7 @@ from jeton_client import (
     ServerUnavailableError,
     VerificationUnavailableError,
 )
-from support.in_process_server import ISSUER, PASSWORD, App, Running
+from support.in_process_server import ISSUER, PASSWORD, Running
 from support.lossy_proxy import lossy_proxy
 from support.refresh_load import CLIENT_ID, USERNAME, Session, add_accounts, stored
 from support.server_processes import free_port, run_jeton, server_process
@@ -31,7 +29,6 @@ from support.server_processes import free_port, run_jeton, server_process
 T = TypeVar("T")
 
 AUDIENCE = ISSUER  # the default one
-API = "https://api.example"
 
 
 @pytest.fixture
@@ -41,13 +38,8 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def user(jeton: Running) -> User:
-    return jeton.add_user()
-
-
-@pytest.fixture
-async def session(jeton: Running, user: User) -> AsyncTokenSession:
-    app = jeton.add_client()
+async def session(jeton: Running) -> AsyncTokenSession:
+    app, user = jeton.add_client(), jeton.add_user()
     session = AsyncTokenSession(ISSUER, Client(app.client_id, app.secret), http=jeton.http, clock=jeton.clock.now)
     await session.log_in(user.username, PASSWORD)
     return session
@@ -69,21 +61,6 @@ async def request_counts(jeton: Running) -> AsyncIterator[Counter[str]]:
 @pytest.fixture
 def verifier(jeton: Running) -> AsyncVerifier:
     return AsyncVerifier(ISSUER, AUDIENCE, http=jeton.http, clock=jeton.clock.now, monotonic=jeton.clock.now)
-
-
-def introspector_of(jeton: Running, app: App) -> AsyncIntrospector:
-    clock, client = jeton.clock.now, Client(app.client_id, app.secret)
-    return AsyncIntrospector(ISSUER, client, AUDIENCE, http=jeton.http, clock=clock, monotonic=clock)
-
-
-async def test_a_client_acts_for_itself(jeton: Running, verifier: AsyncVerifier) -> None:
-    app = jeton.add_client("nightly")
-    session = AsyncTokenSession(ISSUER, Client(app.client_id, app.secret), http=jeton.http, clock=jeton.clock.now)
-    await session.log_in_as_client("read")
-
-    verified = await verifier.verify(await session.access_token())
-
-    assert (verified.subject, verified.client_id, sorted(verified.scope)) == ("nightly", "nightly", ["read"])
 
 
 async def test_an_ended_session_is_refused_within_five_seconds_without_a_call_per_request(
@@ -115,19 +92,6 @@ async def _is_good(verifier: AsyncVerifier, token: str) -> bool:
     except InvalidTokenError as why:
         return why.reason != "ended"
     return True
-
-
-@pytest.mark.requirement("D03", "D05")
-async def test_a_refresh_token_is_no_access_token_for_a_client_that_logs_in_and_introspects(
-    jeton: Running, user: User
-) -> None:
-    app = jeton.add_client("both", introspect=True, audience=(AUDIENCE,))
-    tokens = await jeton.log_in(app)
-    introspector = introspector_of(jeton, app)
-
-    assert (await introspector.verify(tokens["access_token"])).subject == user.sub
-    with pytest.raises(InvalidTokenError, match="token_type"):
-        await introspector.verify(tokens["refresh_token"])
 
 
 class LossyTransport(httpx2.AsyncBaseTransport):

@@ -139,7 +139,7 @@ OTHERS: Final = (
 )
 
 
-def test_requests_of_others_do_not_end_the_login() -> None:
+def test_requests_of_others_do_not_end_the_login_and_nothing_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
     others = Neighbours(*OTHERS, right)
 
     with TokenSession(ISSUER, Client("app"), http=others.http) as session:
@@ -148,6 +148,7 @@ def test_requests_of_others_do_not_end_the_login() -> None:
         assert session.access_token() == "access"
     assert others.statuses[:4] == [400, 400, 404, 404]
     assert others.redemptions == 1
+    assert capfd.readouterr() == ("", "")
 
 
 def test_an_unfinished_login_times_out() -> None:
@@ -165,12 +166,3 @@ def test_an_unfinished_login_times_out() -> None:
 def test_only_the_loopback_address_can_be_the_redirect_uri(redirect_uri: str) -> None:
     with TokenSession(ISSUER, Client("app")) as session, pytest.raises(ValueError, match="redirect URI"):
         log_in_by_browser(session, AuthorizationRequest(redirect_uri))
-
-
-def test_nothing_of_the_redirect_is_printed(capfd: pytest.CaptureFixture[str]) -> None:
-    others = Neighbours(right)
-
-    with TokenSession(ISSUER, Client("app"), http=others.http) as session:
-        log_in_by_browser(session, REQUEST, show=others.show)
-
-    assert capfd.readouterr() == ("", "")
