@@ -44,7 +44,7 @@ class NumberedDocumentEndpoint(Frozen):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = _answer_other_method(scope)
-        if response is None and b"time" in parse_qs(scope["query_string"], keep_blank_values=True):
+        if response is None and "time" in parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True):
             response = render(malformed_request("Only the present document is kept.", 501)).with_headers(*ANY_ORIGIN)
         if response is None:
             document = await self.find(scope["path_params"]["number"])
