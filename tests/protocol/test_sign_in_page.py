@@ -14,6 +14,12 @@ async def test_browser_without_cookies_gets_a_page_that_asks_for_them(jeton: Run
     assert "allow cookies" in visitor.page.text
 
 
+async def test_white_space_around_a_name_does_not_count(visitor: Browser) -> None:
+    await visitor.get("/me")
+    await visitor.sign_in(" alice\t")
+    assert visitor.path == "/me"
+
+
 @pytest.mark.requirement("OI09")
 async def test_login_hint_fills_the_name_field_escaped(jeton: Running, visitor: Browser) -> None:
     await visitor.authorize(add_app(jeton), login_hint='"><script>x')

@@ -38,8 +38,6 @@ class PasswordGrant(Frozen):
         """Open a session if the password is right, and still is when the session is stored."""
         scope = request.granted_scope()
         username, password = require(request.parameters, "username"), require(request.parameters, "password")
-        # Keyboards and copied text add white space at the ends, and no name has any. A password is taken as it is.
-        username = username.strip()
         authenticated = await self.login.authenticate(username, password, request.client.client_id, request.source)
         if isinstance(authenticated, Deny):
             return authenticated

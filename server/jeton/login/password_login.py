@@ -76,9 +76,12 @@ class PasswordLogin:
         `session` says that the user has a live session and confirms the password. Raise OAuthError if a limit by
         address or of successful logins is reached; HashingBusyError if too many passwords are being verified.
         """
-        login = LoginRequest(login_key(name) or name, client_id, source, session)
+        # Keyboards and copied text add white space at the ends, and no name has any. A password is taken as it is.
+        name = name.strip()
+        key = login_key(name)
+        login = LoginRequest(key or name, client_id, source, session)
         try:
-            authenticated = await self._authenticate(login, login_key(name), password)
+            authenticated = await self._authenticate(login, key, password)
         except OAuthError as error:
             self._backlog.add(_event("limit_reached", error.reason, client_id), login.network)
             raise
