@@ -14,6 +14,13 @@ async def test_browser_without_cookies_gets_a_page_that_asks_for_them(jeton: Run
     assert "allow cookies" in visitor.page.text
 
 
+async def test_cookies_of_other_hosts_of_the_domain_are_not_in_the_way(visitor: Browser) -> None:
+    for number in range(178):
+        visitor.http.cookies.set(f"other-{number}", "x")
+    await visitor.open_account()
+    assert visitor.path == "/me"
+
+
 async def test_white_space_around_a_name_does_not_count(visitor: Browser) -> None:
     await visitor.get("/me")
     await visitor.sign_in(" alice\t")

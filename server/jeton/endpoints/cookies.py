@@ -4,7 +4,8 @@ from typing import Final, Literal
 
 from jeton.frozen import Frozen, Hidden
 
-_MAX_COOKIES: Final = 50
+# Browsers keep up to 180 for a registrable domain, which may have set most of them for all its hosts.
+_MAX_COOKIES: Final = 200
 
 
 class Cookie(Frozen):
