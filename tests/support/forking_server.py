@@ -114,11 +114,12 @@ def _become_command(connection: socket.socket) -> None:
     for number, descriptor in enumerate(descriptors):
         os.dup2(descriptor, number)
         os.close(descriptor)
-    sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", closefd=False)
-    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     os.chdir(folder)
     os.environ.clear()
     os.environb.update(variables)
+    encoding = os.environ.get("PYTHONIOENCODING")
+    sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", encoding=encoding, closefd=False)
+    sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)
     if moved := os.environ.get("TESTS_MOVED_CLOCK"):
         _move_clock(moved)
     # A server that re-executes itself becomes the installed command.
@@ -189,7 +190,8 @@ def _exit(status: int) -> None:
     """End as the interpreter does, but without freeing all objects, which takes longer than most commands."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    sys.stdout.flush()
+    if sys.stdout is not None:
+        sys.stdout.flush()
     os._exit(status)
 
 

@@ -118,6 +118,7 @@ def main() -> None:
     except DBAPIError as error:
         _fail(f"the database refused: {str(error.orig).partition(chr(10))[0]}: try again")
     except OSError as error:
+        sys.stdout = None  # what could not be written would fail again at exit, with status 120
         _fail(f"the system refused: {error.strerror or error}{f': {error.filename}' if error.filename else ''}")
 
 
