@@ -38,9 +38,10 @@ def test_copy_reports_each_table_and_the_master_key_that_it_depends_on(cli: Comm
 
 
 async def test_copy_is_refused_while_a_server_runs(
-    jeton: Running, app: App, cli: CommandLine, urls: tuple[str, str]
+    jeton: Running, app: App, cli: CommandLine, urls: tuple[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await jeton.log_in(app)
+    monkeypatch.setattr("jeton.storage.database._SQLITE_PRAGMAS", ["busy_timeout=0"])
 
     assert "is in use: stop all servers" in cli.refused("database", "copy", *urls)
 

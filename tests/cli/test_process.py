@@ -22,6 +22,7 @@ from jeton.cli.errors import CommandError
 from jeton.cli.processes.listening import bind_sockets
 from jeton.crypto.master_key import generate_master_key
 from support.cli_runner import CommandLine
+from support.forked_commands import ForkingLauncher
 from support.in_process_server import MASTER_KEY, PASSWORD
 from support.server_processes import JETON, ServerProcess, environment, free_port, run_jeton, server_process
 
@@ -127,9 +128,10 @@ def test_foreign_host_is_refused(host: str) -> None:
     ],
 )
 def test_closed_or_full_standard_stream_causes_no_traceback(
-    cli: CommandLine, streams: str, words: str, expected: tuple[int, str]
+    launcher: ForkingLauncher, cli: CommandLine, streams: str, words: str, expected: tuple[int, str]
 ) -> None:
-    shell = ["sh", "-c", f"{JETON} {words} {streams}"]
+    # A fork has three streams.
+    shell = ["sh", "-c", f"{JETON if '&-' in streams else launcher.command} {words} {streams}"]
     done = subprocess.run(shell, env=cli.environment, capture_output=True, text=True, timeout=60, check=False)
 
     assert (done.returncode, done.stderr) == expected
@@ -145,14 +147,16 @@ def test_closed_or_full_standard_stream_causes_no_traceback(
         "registration token create",
     ],
 )
-def test_secret_that_cannot_be_printed_is_not_stored(cli: CommandLine, url: str, words: str) -> None:
+def test_secret_that_cannot_be_printed_is_not_stored(
+    launcher: ForkingLauncher, cli: CommandLine, url: str, words: str
+) -> None:
     cli.text("user", "add", "alice", "--generate-password")
     cli.text("client", "add", "web", "--grant", "client_credentials")
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
         before = list(database.iterdump())
 
         done = subprocess.run(
-            ["sh", "-c", f"{JETON} {words} > /dev/full"], env=cli.environment, timeout=60, check=False
+            ["sh", "-c", f"{launcher.command} {words} > /dev/full"], env=cli.environment, timeout=60, check=False
         )
 
         assert done.returncode == 1
@@ -160,11 +164,13 @@ def test_secret_that_cannot_be_printed_is_not_stored(cli: CommandLine, url: str,
 
 
 @pytest.mark.parametrize(("encoding", "printed"), [("latin-1", b"\\u0142\xfc "), ("ascii", b"\xc5\x82\xc3\xbc ")])
-def test_characters_missing_in_terminal_encoding_are_escaped(cli: CommandLine, encoding: str, printed: bytes) -> None:
+def test_characters_missing_in_terminal_encoding_are_escaped(
+    launcher: ForkingLauncher, cli: CommandLine, encoding: str, printed: bytes
+) -> None:
     cli.text("user", "add", "\u0142\u00fc", "--generate-password")
 
     in_this = {**cli.environment, "PYTHONIOENCODING": encoding}
-    done = subprocess.run([JETON, "user", "list"], env=in_this, capture_output=True, timeout=60, check=False)
+    done = subprocess.run([launcher.command, "user", "list"], env=in_this, capture_output=True, timeout=60, check=False)
 
     assert (done.returncode, done.stderr) == (0, b"")
     assert printed in done.stdout
@@ -233,9 +239,9 @@ def test_interrupted_import_leaves_no_traceback(monkeypatch: pytest.MonkeyPatch)
         jeton.__main__.main()
 
 
-def test_password_at_a_terminal_is_asked_for_twice_and_not_shown(cli: CommandLine) -> None:
+def test_password_at_a_terminal_is_asked_for_twice_and_not_shown(launcher: ForkingLauncher, cli: CommandLine) -> None:
     terminal, other_end = pty.openpty()
-    command, shown = (JETON, "user", "add", "alice", "--password-stdin"), b""
+    command, shown = (launcher.command, "user", "add", "alice", "--password-stdin"), b""
     with subprocess.Popen(command, stdin=other_end, stdout=-1, stderr=other_end, env=cli.environment) as process:
         os.close(other_end)
         for prompt in (b"Password: ", b"Repeat for confirmation: "):
