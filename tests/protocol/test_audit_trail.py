@@ -15,7 +15,6 @@ from support.browsing import browser
 from support.in_process_server import App, Running, StartServer
 
 NEW_PASSWORD = "a much better battery horse"
-AGENT = "canary agent"
 
 
 def recorded(node: Running) -> list[AuditRecord]:

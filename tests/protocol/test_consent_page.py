@@ -2,6 +2,7 @@
 
 import re
 from html import unescape
+from typing import Any
 
 import pytest
 
@@ -116,14 +117,23 @@ async def test_nothing_is_sent_to_a_redirect_uri_that_was_removed_in_between(
 
 
 @pytest.mark.requirement("RR05")
-async def test_client_gets_an_error_for_scope_lost_while_the_consent_page_was_shown(
-    jeton: Running, visitor: Browser
+@pytest.mark.parametrize(
+    ("lost", "error"),
+    [
+        ({"scope": frozenset({"write"})}, "invalid_scope"),
+        ({"resources": ()}, "invalid_target"),
+        ({"grant_types": frozenset({"password"})}, "unauthorized_client"),
+    ],
+)
+async def test_client_gets_an_error_for_what_it_lost_while_the_consent_page_was_shown(
+    jeton: Running, visitor: Browser, lost: dict[str, Any], error: str
 ) -> None:
-    app = add_app(jeton)
-    await visitor.sign_in_to(app)
-    jeton.set_client(app.client_id, scope=frozenset({"write"}))
+    api = add_resource(jeton, "https://one.example", "read", "write").uri
+    app = add_app(jeton, resources=(api,))
+    await visitor.sign_in_to(app, resource=api)
+    jeton.set_client(app.client_id, **lost)
     await visitor.decide()
-    assert visitor.answer["error"] == "invalid_scope"
+    assert visitor.answer["error"] == error
 
 
 @pytest.mark.requirement("CN06")

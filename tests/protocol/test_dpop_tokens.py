@@ -98,15 +98,6 @@ async def test_refresh_token_of_a_public_client_takes_its_key_and_nothing_else_e
     assert outcome(await refresh(jeton, app, refreshed["refresh_token"], KEY)) == (400, "invalid_grant")
 
 
-@pytest.mark.requirement("DP07", "L12")
-async def test_confidential_client_may_change_its_key_and_the_new_access_token_is_bound_to_that(jeton: Running) -> None:
-    app = jeton.add_client(unique_name("app"))
-    tokens = await log_in(jeton, app, KEY)
-    for key in (OTHER, None, KEY):
-        tokens = (await refresh(jeton, app, tokens["refresh_token"], key)).json()
-        assert bound_to(tokens) == (("Bearer", None) if key is None else ("DPoP", {"jkt": key.jkt}))
-
-
 @pytest.mark.requirement("F02")
 async def test_a_repeated_refresh_with_another_key_has_another_jti(jeton: Running) -> None:
     app = jeton.add_client(unique_name("app"), lifetimes={"retry_grace_seconds": 10})

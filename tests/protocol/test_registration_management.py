@@ -198,15 +198,6 @@ async def test_wrong_tokens_and_clients_that_are_not_there_are_refused_alike(nod
 
 
 @pytest.mark.requirement("DR16")
-async def test_disabled_client_may_not_manage_itself(node: Running, registered: Answer) -> None:
-    node.set_client(registered["client_id"], disabled=True)
-
-    answer = await manage(node, "DELETE", registered)
-
-    assert (answer.status_code, answer.json()["error"]) == (403, "access_denied")
-
-
-@pytest.mark.requirement("DR16")
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
 async def test_client_that_is_disabled_in_between_is_not_changed(
     node: Running, registered: Answer, method: str, monkeypatch: pytest.MonkeyPatch
