@@ -14,6 +14,10 @@ from jeton.cli.processes.listening import SEND_BUFFER_BYTES, bind_sockets
 from support.server_processes import ServerProcess, server_process, wait_until
 
 GET: Final = b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n"
+CONSTANTS: Final = {
+    "jeton.http1.connection.LINGER_SECONDS": "0.2",
+    "jeton.http1.connection_table.SWEEP_SECONDS": "0.1",
+}
 POST: Final = b"POST /oauth/token HTTP/1.1\r\nHost: a\r\n"
 
 
@@ -30,7 +34,9 @@ def server(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
 @contextmanager
 def at_all_addresses(folder: Path, url: str, workers: str) -> Iterator[ServerProcess]:
     arguments = ["--host", "::", "--workers", workers]
-    with server_process(folder, url, *arguments, begin_only=True, SERVER__MAX_CONNECTIONS="100") as process:
+    with server_process(
+        folder, url, *arguments, begin_only=True, SERVER__MAX_CONNECTIONS="100", **CONSTANTS
+    ) as process:
         wait_until(lambda: process.answers("/readyz"), "answers over IPv4", 20)
         yield process
 

@@ -73,7 +73,7 @@ async def test_servers_share_a_pooler_without_an_error(pooled: Pooled, tmp_path:
         async with refresh_load([one.url, two.url], secret) as load:
             sessions = await load.log_in(16)
             async with load.running():
-                await load.until_answered(40)
+                await load.until_answered(10)
                 for session in sessions:
                     assert (await load.post("/oauth/introspect", session.token)).status_code == 200
             for session in await load.log_in(4):

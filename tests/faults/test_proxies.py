@@ -54,7 +54,7 @@ ATTACKS: Final = {
     "both lengths, the other way": (b"Transfer-Encoding: chunked\r\n" + SIZED, b"0\r\n\r\n" + SMUGGLED),
     "another coding": (b"Transfer-Encoding: xchunked\r\n" + SIZED, SMUGGLED),
     "a folded coding": (b"Transfer-Encoding:\r\n chunked\r\n" + SIZED, b"0\r\n\r\n" + SMUGGLED),
-    "a bare LF in an extension": (CHUNKED, b"2;\nxx\r\n%x\r\n0\r\n\r\n%b" % (len(SMUGGLED) + 5, SMUGGLED)),
+    "a bare LF in an extension": (CHUNKED, b"2;\nxx\r\n%x\r\n0\r\n\r\n%b\r\n0\r\n\r\n" % (len(SMUGGLED) + 5, SMUGGLED)),
     "GET with a body": (SIZED, SMUGGLED),
     "nothing but a body to come": (b"Expect: 100-continue\r\n" + SIZED, SMUGGLED),
 }

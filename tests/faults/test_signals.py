@@ -4,6 +4,7 @@ import asyncio
 import signal
 import socket
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -12,10 +13,13 @@ from support.lock_contention import PostgresqlContention, until
 from support.refresh_load import add_accounts, assert_nothing_lost_or_doubled, refresh_load, sid_and_generation, stored
 from support.server_processes import ServerProcess, is_listening, server_process
 
+# Of the five seconds that a request may take, and of the two that a thread is waited for.
+CONSTANTS: Final = {"jeton.http.dispatch.DEADLINE_SECONDS": "1", "jeton.storage.batching._CLOSING_SECONDS": "0.4"}
+
 
 async def replace_workers_under_load(server: ServerProcess, url: str, secret: str) -> None:
-    async with refresh_load([server.url], secret) as load:
-        await load.log_in(16)
+    async with refresh_load([server.url], secret, pause_seconds=0.1) as load:
+        await load.log_in(8)
         before = server.workers
         async with load.running():
             await load.until_answered(1)
@@ -30,7 +34,7 @@ async def replace_workers_under_load(server: ServerProcess, url: str, secret: st
 
 
 async def stop_under_load(server: ServerProcess, url: str, secret: str) -> None:
-    async with refresh_load([server.url], secret, keeps_alive=True) as load:
+    async with refresh_load([server.url], secret, keeps_alive=True, pause_seconds=0.05) as load:
         sessions = await load.log_in(12)
         async with load.running():
             await load.until_answered(3)
@@ -52,7 +56,7 @@ async def test_workers_are_replaced_and_a_server_stops_without_refusing_or_losin
     own_postgresql_url: str, tmp_path: Path, workers: int
 ) -> None:
     secret = add_accounts(own_postgresql_url)
-    with server_process(tmp_path, own_postgresql_url, "--workers", str(workers)) as server:
+    with server_process(tmp_path, own_postgresql_url, "--workers", str(workers), SERVER__DRAIN_SECONDS="1") as server:
         if workers > 1:
             await replace_workers_under_load(server, own_postgresql_url, secret)
         await stop_under_load(server, own_postgresql_url, secret)
@@ -103,7 +107,9 @@ async def test_a_server_stops_in_time_although_its_database_hangs(
     own_cluster: Cluster, own_postgresql_url: str, tmp_path: Path
 ) -> None:
     secret = add_accounts(own_postgresql_url)
-    with server_process(tmp_path, own_postgresql_url) as server:
+    with server_process(
+        tmp_path, own_postgresql_url, begin_only=False, SERVER__DRAIN_SECONDS="0", **CONSTANTS
+    ) as server:
         async with refresh_load([server.url], secret) as load:
             session, *_ = await load.log_in(1)
             own_cluster.hang()

@@ -20,12 +20,12 @@ def test_workers_send_their_spans_after_a_restart_by_sighup_and_at_their_end(
     server = ServerProcess(
         free_port(),
         tmp_path,
-        environment(f"sqlite:///{tmp_path}/jeton.db") | EXPORTERS,
+        environment(f"sqlite:///{tmp_path}/jeton.db", SERVER__DRAIN_SECONDS="0") | EXPORTERS,
         ("--workers", "2"),
         (str(JETON.with_name("opentelemetry-instrument")), str(JETON), "serve"),
     )
     with server.serving():
-        wait_until(lambda: len(children_of(server.pid)) == 2, "two workers", SECONDS)
+        wait_until(lambda: server.log.count("Application startup complete.") == 2, "two workers", SECONDS)
         before = set(children_of(server.pid))
         server.signal(signal.SIGHUP)
         wait_until(lambda: len(now := set(children_of(server.pid))) == 2 and not now & before, "new workers", SECONDS)

@@ -55,7 +55,7 @@ async def test_servers_of_two_versions_serve_the_same_sessions_during_an_upgrade
     secret = add_accounts(url)
     with server_process(tmp_path, url) as before:
         after = next_version(tmp_path, before)
-        async with refresh_load([before.url], secret) as load:
+        async with refresh_load([before.url], secret, pause_seconds=0.05) as load:
             await load.log_in(8)
             async with load.running():
                 # Statements have been prepared by then, for tables without the new columns.

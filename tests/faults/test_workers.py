@@ -25,7 +25,8 @@ def settings(folder: Path, workers: object) -> Path:
 def server(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server with two workers, which each test leaves running."""
     folder = tmp_path_factory.mktemp("workers")
-    with server_process(folder, module_sqlite_url, "--config", str(settings(folder, 2))) as process:
+    file = str(settings(folder, 2))
+    with server_process(folder, module_sqlite_url, "--config", file, SERVER__DRAIN_SECONDS="0") as process:
         await_workers(process, 2)
         yield process
 
@@ -33,7 +34,7 @@ def server(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def own_server(sqlite_url: str, tmp_path: Path) -> Iterator[ServerProcess]:
     """A server with two workers, which the test may end."""
-    with server_process(tmp_path, sqlite_url, "--workers", "2") as process:
+    with server_process(tmp_path, sqlite_url, "--workers", "2", SERVER__DRAIN_SECONDS="0") as process:
         await_workers(process, 2)
         yield process
 

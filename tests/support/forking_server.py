@@ -27,6 +27,7 @@ import click
 
 from jeton.cli import jeton, main
 from jeton.storage.clock import Clock
+from support.replaced_constants import replace_constants
 
 NUMBER: Final = struct.Struct("!q")
 # The first byte of a request.
@@ -117,6 +118,7 @@ def _become_command(connection: socket.socket) -> None:
     os.chdir(folder)
     os.environ.clear()
     os.environb.update(variables)
+    replace_constants(os.environ)
     encoding = os.environ.get("PYTHONIOENCODING")
     sys.stdin, sys.stdout = os.fdopen(0, closefd=False), os.fdopen(1, "w", encoding=encoding, closefd=False)
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace", closefd=False)

@@ -75,10 +75,11 @@ class Session:
 
 @dataclass
 class Load:
-    """Clients of the servers at `urls`. Each session sends one request at a time."""
+    """Clients of the servers at `urls`. Each session sends one request at a time, with pauses in between."""
 
     http: httpx2.AsyncClient
     urls: list[str]
+    pause_seconds: float = 0
     sessions: list[Session] = field(default_factory=list)
     statuses: Counter[int] = field(default_factory=Counter)
     unexpected: list[str] = field(default_factory=list)
@@ -120,15 +121,16 @@ class Load:
                 response = await self.refresh(session, self.urls[turn % len(self.urls)])
             except CONNECTION_ERRORS as error:
                 self.losses.append(repr(error))
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.02 + self.pause_seconds)
                 continue
             if response.status_code == 503 and "retry-after" in response.headers:
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.02 + self.pause_seconds)
                 continue
             if response.status_code != 200:
                 self.unexpected.append(f"{response.status_code} {response.text}")
                 return
             session.is_pending = False
+            await asyncio.sleep(self.pause_seconds)
 
     @asynccontextmanager
     async def running(self, sessions: Sequence[Session] | None = None) -> AsyncIterator[None]:
@@ -161,7 +163,9 @@ class Load:
 
 
 @asynccontextmanager
-async def refresh_load(urls: list[str], secret: str, *, keeps_alive: bool = False) -> AsyncIterator[Load]:
+async def refresh_load(
+    urls: list[str], secret: str, *, keeps_alive: bool = False, pause_seconds: float = 0
+) -> AsyncIterator[Load]:
     """Yield clients of these servers.
 
     Without keep-alive, no request is lost because a server closes an idle connection.
@@ -170,7 +174,7 @@ async def refresh_load(urls: list[str], secret: str, *, keeps_alive: bool = Fals
     async with httpx2.AsyncClient(
         auth=(CLIENT_ID, secret), limits=limits, timeout=TIMEOUT_SECONDS, trust_env=False
     ) as http:
-        yield Load(http, urls)
+        yield Load(http, urls, pause_seconds)
 
 
 def stored(database_url: str, sessions: Sequence[Session]) -> list[Family]:

@@ -31,7 +31,10 @@ _taken: set[int] = set()
 
 
 def environment(database_url: str, **variables: str) -> dict[str, str]:
-    """Return the environment of a process of this checkout. `variables` are settings, named without the prefix."""
+    """Return the environment of a process of this checkout.
+
+    `variables` are settings, named without the prefix, or constants that a forked command replaces.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith("JETON_")}
     settings = {
         "DATABASE__URL": database_url,
@@ -39,7 +42,7 @@ def environment(database_url: str, **variables: str) -> dict[str, str]:
         "PASSWORDS__MEMORY_KIB": "8",
         **variables,
     }
-    named = {f"JETON_{name}": value for name, value in settings.items() if value}
+    named = {name if "." in name else f"JETON_{name}": value for name, value in settings.items() if value}
     # By default, servers of several tests would use the same port.
     named.setdefault("JETON_METRICS__LISTEN", "")
     return kept | {"PYTHONPATH": str(ROOT / "server")} | named
