@@ -108,16 +108,6 @@ async def test_too_many_attempts_show_the_form_with_the_time_to_wait(start: Star
     assert "There were too many attempts." in page.text
 
 
-@pytest.mark.requirement("SE01")
-async def test_each_sign_in_has_a_new_secret(jeton: Running, visitor: Browser) -> None:
-    app = add_app(jeton, first_party=True)
-    await visitor.open_account()
-    first = {it.name: it.value for it in visitor.http.cookies.jar}
-    await visitor.sign_in_to(app, prompt="login")
-    second = {it.name: it.value for it in visitor.http.cookies.jar}
-    assert [name for name in first if first[name] != second[name] and name.endswith("-session")]
-
-
 @pytest.mark.requirement("SE02")
 async def test_browser_session_ends_without_use_and_at_last_in_any_case(jeton: Running, visitor: Browser) -> None:
     await visitor.open_account()
