@@ -47,9 +47,8 @@ class Accounts:
 
 
 @pytest.fixture(scope="module")
-def accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
-    folder = tmp_path_factory.mktemp("server")
-    server = ServerProcess(free_port(), folder, environment(f"sqlite:///{folder}/jeton.db"))
+def accounts(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Accounts]:
+    server = ServerProcess(free_port(), tmp_path_factory.mktemp("server"), environment(module_sqlite_url))
     commands = CommandLine(server.environment)
     run = commands.json
     user = run("user", "add", "bea", "--role", "clerk", "--generate-password")

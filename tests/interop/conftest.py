@@ -1,6 +1,7 @@
 """A running server and its accounts, created as an operator creates them."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,32 +32,34 @@ def database_url(sqlite_url: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with live_server(tmp_path_factory.mktemp("live")) as started:
+def live(tmp_path_factory: pytest.TempPathFactory, current_sqlite_template: Path) -> Iterator[Live]:
+    with live_server(tmp_path_factory.mktemp("live"), current_sqlite_template) as started:
         yield started
 
 
 @pytest.fixture(scope="session")
 def live_with_es256(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     """A server whose access tokens have ES256, and its ID tokens RS256."""
-    with live_server(tmp_path_factory.mktemp("live_with_es256"), KEYS__ALGORITHM="ES256") as started:
+    with live_server(tmp_path_factory.mktemp("live_with_es256"), None, KEYS__ALGORITHM="ES256") as started:
         yield started
 
 
 @pytest.fixture(scope="session")
-def live_with_nonces(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+def live_with_nonces(tmp_path_factory: pytest.TempPathFactory, current_sqlite_template: Path) -> Iterator[Live]:
     """A server that demands nonces in DPoP proofs."""
     folder = tmp_path_factory.mktemp("live_with_nonces")
-    with live_server(folder, TOKENS__REQUIRE_DPOP_NONCE="true") as started:
+    with live_server(folder, current_sqlite_template, TOKENS__REQUIRE_DPOP_NONCE="true") as started:
         yield started
 
 
 @contextmanager
-def live_server(folder: Path, **variables: str) -> Iterator[Live]:
+def live_server(folder: Path, template: Path | None, **variables: str) -> Iterator[Live]:
     """Run a server with these clients: `web-basic`, `web-post` and `web-key`, `spa`, `docs`, `mcp` and `orders-api`.
 
-    The first three differ in how they authenticate.
+    The first three differ in how they authenticate. The template is that of its database; by default, none.
     """
+    if template is not None:
+        shutil.copy(template, folder / "jeton.db")
     server = ServerProcess(free_port(), folder, environment(f"sqlite:///{folder}/jeton.db", **variables))
     run = CommandLine(server.environment).json
     user = run("user", "add", "alice", "--role", "clerk", "--generate-password")

@@ -12,7 +12,7 @@ import pytest
 
 from interop.conftest import live_server
 from interop.live_server import Live
-from interop.node_scripts import assert_script_passes, run_script
+from interop.node_scripts import assert_script_passes, run_scripts
 
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 
@@ -23,25 +23,22 @@ _IN_CHROMIUM = pytest.mark.skipif(
 
 
 @pytest.mark.parametrize(
-    ("script", "package"),
+    ("scripts", "package"),
     [
-        ("openid-client.mjs", "openid-client"),
-        ("openid-client-code.mjs", "openid-client"),
-        ("oauth4webapi.mjs", "oauth4webapi"),
-        ("oauth4webapi-code.mjs", "oauth4webapi"),
+        ("openid-client.mjs openid-client-code.mjs", "openid-client"),
+        ("oauth4webapi.mjs oauth4webapi-code.mjs", "oauth4webapi"),
         ("mcp-sdk.mjs", "@modelcontextprotocol/sdk"),
         ("jose.mjs", "jose-v5"),
         ("jose.mjs", "jose-v6"),
-        pytest.param("browser.mjs", "playwright-core", marks=_IN_CHROMIUM),
-        pytest.param("browser-code.mjs", "playwright-core", marks=_IN_CHROMIUM),
+        pytest.param("browser.mjs browser-code.mjs", "playwright-core", marks=_IN_CHROMIUM),
     ],
 )
 @pytest.mark.requirement(
     "A05", "A06", "A32", "C01", "C11", "D03", "E01", "F13", "G01", "G02", "H01", "H04", "MC08", "O12"
 )
-def test_all_tests_of_a_script_pass(live: Live, tmp_path: Path, node_modules: Path, script: str, package: str) -> None:
+def test_all_tests_of_scripts_pass(live: Live, tmp_path: Path, node_modules: Path, scripts: str, package: str) -> None:
     facts = live.facts | {"chromium": str(CHROMIUM)}
-    assert_script_passes(tmp_path, node_modules, script, facts, JOSE_PACKAGE=package)
+    assert_script_passes(tmp_path, node_modules, scripts, facts, JOSE_PACKAGE=package)
 
 
 @pytest.mark.requirement("OI24", "OI51")
@@ -70,14 +67,14 @@ def test_script_with_failed_or_missing_tests_fails(tmp_path: Path, node_modules:
     source = "import assert from 'node:assert/strict'\nimport { test } from 'node:test'\ntest('true', () => {})\n"
     (tmp_path / "broken.mjs").write_text(source + script)
 
-    passed, output = run_script(tmp_path, node_modules, "broken.mjs")
+    passed, output = run_scripts(tmp_path, node_modules, "broken.mjs")
 
     assert passed == -1, output
 
 
 @pytest.fixture(scope="module")
-def open_live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    with live_server(tmp_path_factory.mktemp("open"), REGISTRATION__DYNAMIC="open") as started:
+def open_live(tmp_path_factory: pytest.TempPathFactory, current_sqlite_template: Path) -> Iterator[Live]:
+    with live_server(tmp_path_factory.mktemp("open"), current_sqlite_template, REGISTRATION__DYNAMIC="open") as started:
         yield started
 
 

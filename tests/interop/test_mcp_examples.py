@@ -53,13 +53,13 @@ class Notes:
 
 
 @pytest.fixture(scope="module")
-def notes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notes]:
+def notes(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Notes]:
     """A server that accepts unregistered clients, and the example that uses it."""
     folder = tmp_path_factory.mktemp("notes")
     url = f"http://127.0.0.1:{free_port()}/mcp"
     with served_document(folder, _DOCUMENT) as (document, authority):
         unregistered = {"REGISTRATION__DYNAMIC": "open", "REGISTRATION__ALLOW_PRIVATE_ADDRESSES": "true"}
-        settings = environment(f"sqlite:///{folder}/jeton.db", **unregistered)
+        settings = environment(module_sqlite_url, **unregistered)
         server = ServerProcess(free_port(), folder, settings | {"SSL_CERT_FILE": str(authority)})
         run = CommandLine(server.environment)
         user = run.json("user", "add", "bea", "--generate-password")

@@ -4,6 +4,7 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,7 @@ INTEROP: Final = ROOT / "tests" / "interop" / "javascript"
 _OLDEST_NODE: Final = 20
 
 
+@cache
 def node_and_npm() -> tuple[str, str]:
     """Return the paths of node and npm."""
     node, npm = find_program("node", "npm"), find_program("npm", "npm")

@@ -1,9 +1,8 @@
 // Single-page apps in Chromium that sign users in: oidc-client-ts and AppAuth, as their packages bring them.
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import { after, before, test } from 'node:test'
-import { chromium } from 'playwright-core'
+import { test } from 'node:test'
+import { newPage, serve } from './chromium.mjs'
 import { live } from './live.mjs'
 
 const SCOPE = 'openid account'
@@ -60,28 +59,14 @@ async function script(path) {
   return `const exports = {}\n${await readFile('node_modules/base64-js/index.js')}\nexport { fromByteArray }`
 }
 
-const site = createServer(async ({ url }, outgoing) => {
-  const { pathname } = new URL(url, live.origin)
-  const module = pathname === '/signed-out' ? '/* No app. */' : MODULES[pathname.slice(1)]
-  outgoing.setHeader('content-type', module ? 'text/html; charset=utf-8' : 'text/javascript; charset=utf-8')
-  outgoing.end(module ? page(module) : await script(pathname))
-})
-let browser
-
-before(async () => {
-  await new Promise((resolve) => site.listen(new URL(live.origin).port, '127.0.0.1', resolve))
-  browser = await chromium.launch({ executablePath: live.chromium, args: ['--no-sandbox', '--no-first-run'] })
-})
-
-after(async () => {
-  await browser?.close()
-  site.close()
-  site.closeAllConnections()
+serve(async (path) => {
+  const module = path === '/signed-out' ? '/* No app. */' : MODULES[path.slice(1)]
+  if (module) return ['html', page(module)]
+  if (path === '/base64' || path.startsWith('/node_modules/')) return ['javascript', await script(path)]
 })
 
 /** Signs the user in, and shows what the app received. */
 async function signIn(page, app) {
-  page.setDefaultTimeout(10_000)
   page.on('pageerror', (error) => console.log(error))
   await page.goto(`${live.origin}/${app}`)
   await page.waitForFunction(() => window.begin)
@@ -93,11 +78,11 @@ async function signIn(page, app) {
   return JSON.parse(await page.locator('pre').innerText())
 }
 
+const pages = {}
 for (const app of Object.keys(MODULES)) {
   test(`${app} signs a user in, refreshes, and calls with the token`, async () => {
-    const page = await browser.newPage({ locale: 'en' })
-    const tokens = await signIn(page, app)
-    await page.close()
+    pages[app] = await newPage()
+    const tokens = await signIn(pages[app], app)
 
     assert.equal(tokens.length, 2)
     assert.notEqual(tokens[0].access_token, tokens[1].access_token)
@@ -110,12 +95,9 @@ for (const app of Object.keys(MODULES)) {
 }
 
 test('oidc-client-ts signs the user out, at the server as well', async () => {
-  const page = await browser.newPage({ locale: 'en' })
-  await signIn(page, 'oidc-client-ts')
-
+  const page = pages['oidc-client-ts']
   await page.evaluate(() => void window.leave())
   await page.waitForURL(`${live.origin}/signed-out*`)
 
   await signIn(page, 'oidc-client-ts')
-  await page.close()
 })

@@ -1,10 +1,9 @@
 // Pages in Chromium, of a registered origin: Swagger UI, and what instrumented pages send along.
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import { after, before, test } from 'node:test'
-import { chromium } from 'playwright-core'
+import { test } from 'node:test'
 import { absolutePath } from 'swagger-ui-dist'
+import { newPage, serve } from './chromium.mjs'
 import { live } from './live.mjs'
 
 const API = {
@@ -25,27 +24,11 @@ const PAGE = `<!doctype html><title>Swagger UI</title><link rel="icon" href="dat
 <script src="swagger-ui-bundle.js"></script>
 <script>SwaggerUIBundle({ dom_id: '#ui', spec: ${JSON.stringify(API)} })</script>`
 
-const site = createServer(async ({ url }, outgoing) => {
-  const script = url === '/swagger-ui-bundle.js'
-  outgoing.setHeader('content-type', `text/${script ? 'javascript' : 'html'}; charset=utf-8`)
-  outgoing.end(script ? await readFile(`${absolutePath()}${url}`) : PAGE)
+serve(async (path) => {
+  if (path === '/') return ['html', PAGE]
+  if (path === '/swagger-ui-bundle.js') return ['javascript', await readFile(`${absolutePath()}${path}`)]
 })
-let browser
-let page
-
-before(async () => {
-  await new Promise((resolve) => site.listen(new URL(live.origin).port, '127.0.0.1', resolve))
-  browser = await chromium.launch({ executablePath: live.chromium, args: ['--no-sandbox', '--no-first-run'] })
-  page = await browser.newPage()
-  page.setDefaultTimeout(10_000)
-  await page.goto(live.origin)
-})
-
-after(async () => {
-  await browser?.close()
-  site.close()
-  site.closeAllConnections()
-})
+const page = await newPage()
 
 /** What a page learns from a fetch. */
 function fetched(path, init = {}) {
@@ -69,7 +52,7 @@ const login = { grant_type: 'password', username: ` ${live.username}`, password:
 
 for (const where of ['Authorization header', 'Request body']) {
   test(`Swagger UI logs in, the client in the ${where}, and calls with the token`, async () => {
-    await page.reload()
+    await page.goto(live.origin)
     await page.locator('.scheme-container .authorize').click()
     await page.locator('#oauth_username').fill(live.username)
     await page.locator('#oauth_password').fill(live.password)
