@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from contextlib import AsyncExitStack
 from functools import cache, partial
 from pathlib import Path
+from typing import Final
 from uuid import uuid4
 
 import pytest
@@ -26,12 +27,14 @@ from support.compiled_templates import CompiledTemplates
 from support.forked_commands import ForkingLauncher, forking_launcher
 from support.in_process_server import MASTER_KEY, App, ManualClock, Running, running, settings_for
 from support.node_packages import installed_packages
-from support.postgresql import postgresql_cluster
+from support.postgresql import shared_cluster
 from support.programs import MissingProgramError
 from support.rsa_keys import RSA_KEYS
 from support.server_processes import ProgramLauncher
 from support.shared_database import SharedDatabase
 from support.shared_engines import SharedCacheEngines
+
+TEMPLATE: Final = "jeton_template"
 
 
 def _skip_without_programs() -> Generator[None, object, object]:
@@ -109,9 +112,11 @@ def _plain_logs() -> None:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[str]:
-    """The URL of a cluster."""
-    with postgresql_cluster() as url:
+def postgresql_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of the cluster of all processes of this run, with a migrated database that is the template of others."""
+    own = tmp_path_factory.getbasetemp()
+    shared = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+    with shared_cluster(shared, lambda url: _prepare(_create_database(url, TEMPLATE), ManualClock())) as url:
         yield url
 
 
@@ -149,23 +154,15 @@ def current_sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(postgresql_server: str) -> str:
-    """The name of a migrated database with signing keys, which is the template of others."""
-    name = "jeton_template"
-    _prepare(_create_database(postgresql_server, name), ManualClock())
-    return name
-
-
-@pytest.fixture(scope="session")
-def new_postgresql(postgresql_server: str, postgresql_template: str) -> Callable[[], str]:
+def new_postgresql(postgresql_server: str) -> Callable[[], str]:
     """A function that creates a separate migrated PostgreSQL database and returns its URL."""
-    return lambda: _create_database(postgresql_server, f"own_{uuid4().hex}", postgresql_template)
+    return lambda: _create_database(postgresql_server, f"own_{uuid4().hex}", TEMPLATE)
 
 
 @pytest.fixture(scope="session")
-def shared_postgresql(postgresql_server: str, postgresql_template: str) -> Iterator[SharedDatabase]:
+def shared_postgresql(new_postgresql: Callable[[], str]) -> Iterator[SharedDatabase]:
     """The one migrated database that the tests of this process use in turn."""
-    shared = SharedDatabase(_create_database(postgresql_server, "jeton_tests", postgresql_template))
+    shared = SharedDatabase(new_postgresql())
     yield shared
     shared.close()
 

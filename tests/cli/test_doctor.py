@@ -1,6 +1,7 @@
 """jeton doctor: what it finds in real installations, that it changes nothing, and its exit status."""
 
 import json
+import re
 import shutil
 import sqlite3
 import ssl
@@ -212,7 +213,7 @@ def test_role_without_privileges_and_missing_database(postgresql_url: str) -> No
     assert privileges.message.endswith(", users")
     assert (privileges.level, writes.level) == ("fail", "fail")
     assert "does not accept writes" in writes.message
-    (missing,) = examine(postgresql_url.replace("/jeton_tests?", "/missing?"))
+    (missing,) = examine(re.sub(r"/\w+\?", "/missing?", postgresql_url))
     assert (missing.level, missing.check) == ("fail", "database")
     assert "create it with createdb" in missing.message
 

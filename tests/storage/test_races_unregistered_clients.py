@@ -18,6 +18,14 @@ from support.lock_contention import Nodes
 SCOPE = frozenset({"read", "admin"})
 
 
+@pytest.fixture
+def nodes(nodes: Nodes) -> Nodes:
+    """Servers that apply the ceiling before there are clients beyond it, and not during a test."""
+    for node in nodes:
+        node.shared_state.apply_ceiling()
+    return nodes
+
+
 def described(url: str = "https://app.example/client.json", **fields: object) -> App:
     """Return a client as in its metadata document, without a row in the database."""
     client = Client(

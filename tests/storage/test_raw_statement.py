@@ -88,7 +88,10 @@ def test_errors_are_those_of_sqlalchemy_and_show_no_statement(connection: Connec
     assert "UPDATE" not in str(raised.value)
 
 
-END_SERVER_CONNECTIONS = text("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'jeton'")
+END_SERVER_CONNECTIONS = text(
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND application_name = 'jeton'"
+)
 
 
 def test_a_lost_connection_takes_the_whole_pool_with_it(postgresql_url: str) -> None:

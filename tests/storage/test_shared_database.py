@@ -18,7 +18,7 @@ def test_rows_settings_and_connections_of_another_test_are_gone(
         before = load_signing_keys(connection)
         connection.execute(signing_keys.delete().where(signing_keys.c.kid == before[0].kid))
         connection.execute(signing_keys.update().values(state="retired"))
-        connection.exec_driver_sql("ALTER DATABASE jeton_tests SET default_transaction_read_only = on")
+        connection.exec_driver_sql(f"ALTER DATABASE {database.url.database} SET default_transaction_read_only = on")
     with database.engine.connect() as left_open:
         left_open.execute(text("LOCK TABLE users"))
 

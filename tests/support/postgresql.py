@@ -5,14 +5,15 @@ import pwd
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from pathlib import Path
 from typing import Any, Final
 
 from support.programs import MissingProgramError
 
-_OPTIONS: Final = "-c listen_addresses= -c max_connections=200"
+_OPTIONS: Final = "-c listen_addresses= -c max_connections=500"
 _CARELESS: Final = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 
 
@@ -22,20 +23,64 @@ def postgresql_cluster(*, durable: bool = False) -> Iterator[str]:
 
     Unless it is to be durable, commits do not wait for the disk.
     """
-    binaries = _binaries()
+    folder = _start("" if durable else _CARELESS)
+    try:
+        yield _url(folder)
+    finally:
+        _stop(folder)
+
+
+@contextmanager
+def shared_cluster(meeting_point: Path, prepare: Callable[[str], object]) -> Iterator[str]:
+    """Run one cluster for all processes with this folder. Yield its URL.
+
+    The first process starts and prepares it, the last one to leave the block stops it.
+    """
+    record = meeting_point / "postgresql"
+    with record.with_suffix(".users").open("w") as users:
+        with _locked(record):
+            if not record.exists():
+                folder = _start(_CARELESS)
+                prepare(_url(folder))
+                record.write_text(str(folder), encoding="utf-8")
+            folder = Path(record.read_text(encoding="utf-8"))
+            flock(users, LOCK_SH)
+        try:
+            yield _url(folder)
+        finally:
+            with _locked(record), suppress(BlockingIOError):
+                flock(users, LOCK_EX | LOCK_NB)
+                record.unlink()
+                _stop(folder)
+
+
+@contextmanager
+def _locked(record: Path) -> Iterator[None]:
+    """Let one process at a time start or stop the cluster."""
+    with record.with_suffix(".lock").open("w") as lock:
+        flock(lock, LOCK_EX)
+        yield
+
+
+def _url(folder: Path) -> str:
+    return f"postgresql://jeton@/postgres?host={folder}"
+
+
+def _start(more: str) -> Path:
+    """Start a cluster. Return the folder of its socket."""
     folder = Path(tempfile.mkdtemp(prefix="jeton-pg-", dir="/tmp"))
     account = _unprivileged_account()
     if account:
         os.chown(folder, account["user"], account["group"])
-    data = folder / "data"
-    _run([f"{binaries}/initdb", "-D", data, "-U", "jeton", "--auth=trust", "-E", "UTF8", "--no-sync"], account)
-    options = f"{_OPTIONS} {'' if durable else _CARELESS} -c unix_socket_directories={folder}"
-    _run([f"{binaries}/pg_ctl", "-D", data, "-o", options, "-l", folder / "log", "-w", "start"], account)
-    try:
-        yield f"postgresql://jeton@/postgres?host={folder}"
-    finally:
-        _run([f"{binaries}/pg_ctl", "-D", data, "-m", "immediate", "-w", "stop"], account)
-        shutil.rmtree(folder, ignore_errors=True)
+    _run(["initdb", "-D", folder / "data", "-U", "jeton", "--auth=trust", "-E", "UTF8", "--no-sync"])
+    options = f"{_OPTIONS} {more} -c unix_socket_directories={folder}"
+    _run(["pg_ctl", "-D", folder / "data", "-o", options, "-l", folder / "log", "-w", "start"])
+    return folder
+
+
+def _stop(folder: Path) -> None:
+    _run(["pg_ctl", "-D", folder / "data", "-m", "immediate", "-w", "stop"])
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _binaries() -> str:
@@ -59,5 +104,6 @@ def _unprivileged_account() -> dict[str, Any]:
     raise MissingProgramError("run as root, and there is no account `postgres` or `nobody` to run PostgreSQL as")
 
 
-def _run(command: list[Any], account: dict[str, Any]) -> None:
-    subprocess.run([str(word) for word in command], check=True, capture_output=True, timeout=60, cwd="/tmp", **account)
+def _run(command: list[Any]) -> None:
+    words = [f"{_binaries()}/{command[0]}", *map(str, command[1:])]
+    subprocess.run(words, check=True, capture_output=True, timeout=60, cwd="/tmp", **_unprivileged_account())
