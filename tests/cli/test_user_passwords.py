@@ -34,22 +34,16 @@ STDIN = "--password-stdin"
     ],
     ids=lambda value: f"{len(value)} {ascii(value)[:20]}",
 )  # fmt: skip
-@pytest.mark.parametrize("command", ["add", "set-password"])
-def test_password_is_accepted_or_refused_with_the_reason(
-    cli: CommandLine, command: str, password: str | bytes, reason: str
-) -> None:
-    if command == "set-password":
-        cli.text("user", "add", "alice", STDIN, stdin=PASSWORD)
-    before = cli.json("user", "list")
-    words = ("user", command, "alice", STDIN)
-
+def test_password_is_accepted_or_refused_with_the_reason(cli: CommandLine, password: str | bytes, reason: str) -> None:
+    """That `set-password` has the same rules is tested below, with a leaked password."""
+    words = ("user", "add", "alice", STDIN)
     if not reason:
         cli.text(*words, stdin=password)
         return
     said = cli.refused(*words, stdin=password)
     assert reason in said
     assert not password.strip() or str(password) not in said
-    assert cli.json("user", "list") == before
+    assert cli.json("user", "list") == []
 
 
 @pytest.mark.requirement("N01")

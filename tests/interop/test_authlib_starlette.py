@@ -34,9 +34,9 @@ async def redeem(app: StarletteOAuth2App, session: dict[str, Any], callback: str
     return dict(await app.authorize_access_token(request_of(session, callback)))  # type: ignore[no-untyped-call]
 
 
-async def answer(live: Live, app: StarletteOAuth2App, session: dict[str, Any], decision: str = "allow") -> str:
+async def answer(live: Live, app: StarletteOAuth2App, session: dict[str, Any]) -> str:
     redirect = await app.authorize_redirect(request_of(session), CALLBACK)
-    return await live.person.authorize(redirect.headers["location"], decision)
+    return await live.person.authorize(redirect.headers["location"])
 
 
 @pytest.mark.parametrize("client_id", ["web-basic", "spa"])
@@ -71,12 +71,3 @@ async def test_id_tokens_have_rs256_beside_access_tokens_of_es256(live_with_es25
     algorithms = [jwt.get_unverified_header(token[name])["alg"] for name in ("access_token", "id_token")]
     assert algorithms == ["ES256", "RS256"]
     assert token["userinfo"]["sub"] == live_with_es256.sub
-
-
-@pytest.mark.requirement("RR05")
-async def test_denial_is_access_denied(live: Live) -> None:
-    app, session = app_of(live, "spa", "write"), dict[str, Any]()
-    callback = await answer(live, app, session, "deny")
-
-    with pytest.raises(OAuthError, match="access_denied"):
-        await redeem(app, session, callback)

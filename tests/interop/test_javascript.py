@@ -41,14 +41,6 @@ def test_all_tests_of_scripts_pass(live: Live, tmp_path: Path, node_modules: Pat
     assert_script_passes(tmp_path, node_modules, scripts, facts, JOSE_PACKAGE=package)
 
 
-@pytest.mark.requirement("OI24", "OI51")
-def test_openid_client_verifies_rs256_id_tokens_beside_es256_access_tokens(
-    live_with_es256: Live, tmp_path: Path, node_modules: Path
-) -> None:
-    """openid-client accepts no other algorithm by default."""
-    assert_script_passes(tmp_path, node_modules, "openid-client-code.mjs", live_with_es256.facts)
-
-
 @pytest.mark.requirement("DP04", "DP07", "DP11", "DP12", "DP14", "DP16", "PA11", "PA12")
 @pytest.mark.parametrize("script", ["oauth4webapi-dpop.mjs", "openid-client-dpop.mjs"])
 @pytest.mark.parametrize("server", ["live", "live_with_nonces"])

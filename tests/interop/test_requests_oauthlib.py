@@ -1,14 +1,9 @@
-"""requests-oauthlib, and oauthlib below it, against a live server (RFC 6749 sections 4.3, 4.4 and 6)."""
+"""requests-oauthlib, and oauthlib below it, against a live server (RFC 6749 sections 4.3 and 6)."""
 
 from typing import Any, Final
 
 import pytest
-from oauthlib.oauth2 import (  # type: ignore[import-untyped]
-    BackendApplicationClient,
-    InvalidGrantError,
-    InvalidScopeError,
-    LegacyApplicationClient,
-)
+from oauthlib.oauth2 import InvalidScopeError, LegacyApplicationClient  # type: ignore[import-untyped]
 from requests.auth import HTTPBasicAuth
 from requests_oauthlib import OAuth2Session  # type: ignore[import-untyped]
 
@@ -64,15 +59,6 @@ def test_apps_log_users_in(live: Live, client_id: str, options: dict[str, Any]) 
     assert (seen["client_id"], seen["sub"]) == (client_id, live.sub)
 
 
-def test_service_gets_a_token_by_client_credentials(live: Live) -> None:
-    with OAuth2Session(client=BackendApplicationClient(CONFIDENTIAL, scope=["write"])) as session:
-        token = dict(session.fetch_token(live.token_endpoint, auth=basic(live)))
-
-    assert "refresh_token" not in token
-    seen = introspected(live, token["access_token"])
-    assert (seen["sub"], seen["scope"]) == (CONFIDENTIAL, "write")
-
-
 def test_expired_token_is_refreshed_before_the_next_request(live: Live) -> None:
     """Twice in a row: each time with the newest refresh token, which the session keeps by itself."""
     saved: list[dict[str, Any]] = []
@@ -85,18 +71,6 @@ def test_expired_token_is_refreshed_before_the_next_request(live: Live) -> None:
 
     assert len({token["refresh_token"] for token in [first, *saved]}) == 3
     assert introspected(live, saved[-1]["access_token"])["active"] is True
-
-
-def test_replay_raises_invalid_grant_of_the_library(live: Live) -> None:
-    with session_of(CONFIDENTIAL) as session:
-        first = log_in(session, live, auth=basic(live))
-        second = dict(session.refresh_token(live.token_endpoint, auth=basic(live)))
-        assert second["refresh_token"] != first["refresh_token"]
-        assert introspected(live, second["access_token"])["active"] is True
-        with pytest.raises(InvalidGrantError):
-            session.refresh_token(live.token_endpoint, refresh_token=first["refresh_token"], auth=basic(live))
-
-    assert introspected(live, second["access_token"]) == {"active": False}
 
 
 def test_scope_that_is_not_allowed_raises_invalid_scope_of_the_library(live: Live) -> None:

@@ -20,7 +20,7 @@ from zipfile import ZipFile
 import pytest
 
 from support.checkout import ROOT, copy_tracked_files, tracked_files
-from support.server_processes import JETON, ServerProcess, environment, free_port
+from support.server_processes import ServerProcess, environment, free_port
 
 SERVER: Final = {"server/jeton": "jeton", "alembic": "jeton/migrations", "config/jeton.toml": "jeton/reference"}
 CLIENT: Final = {"clients/python/jeton_client": "jeton_client"}
@@ -160,13 +160,6 @@ def test_installed_server_issues_a_token_from_an_empty_folder(installed: Path, t
 
     assert server.output("config", "example") == EXAMPLE
     assert {entry.name for entry in tmp_path.iterdir()} == {"var", f"log-{port}"}
-
-
-def test_editable_install_is_the_checkout_itself(tmp_path: Path) -> None:
-    """The environment of these tests is an editable install."""
-    expected = [ROOT / "server" / "jeton" / "__init__.py", ROOT / "alembic"]
-    assert origins(Path(sys.executable), tmp_path) == expected
-    assert run(JETON, "config", "example", cwd=tmp_path) == EXAMPLE
 
 
 def test_every_package_on_disk_is_listed_in_the_project() -> None:
