@@ -69,7 +69,7 @@ mutants: $(VENV)/dev.stamp ## mutate the pure rules, and count how often the sui
 	$(BIN)/python benchmarks/mutants.py
 
 pictures: $(VENV)/dev.stamp ## take the pictures of docs/pages.md
-	TAKE_PICTURES=yes $(BIN)/python -m pytest -k test_picture tests/browser/test_pages.py
+	TAKE_PICTURES=yes $(BIN)/python -m pytest -k as_pictured tests/browser/test_pages.py
 
 format: $(VENV)/dev.stamp ## format, and fix what can be fixed
 	$(BIN)/ruff format .

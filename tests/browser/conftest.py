@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from browser.sites import App, Site, add_app, add_user
 from support.programs import find_program
@@ -31,12 +31,20 @@ def chromium() -> Iterator[Browser]:
         yield browser
 
 
-@pytest.fixture
-def context(chromium: Browser) -> Iterator[BrowserContext]:
-    """A browser without cookies."""
-    with chromium.new_context(locale="en") as context:
+@pytest.fixture(scope="module")
+def module_page(chromium: Browser) -> Iterator[Page]:
+    """The page that the tests of a module use in turn, because each new one costs as much as five that are opened."""
+    with chromium.new_context(locale="en", device_scale_factor=2) as context:
         context.set_default_timeout(10_000)
-        yield context
+        yield context.new_page()
+
+
+@pytest.fixture
+def page(module_page: Page) -> Iterator[Page]:
+    """A page of a browser without cookies."""
+    yield module_page
+    module_page.unroute_all()
+    module_page.context.clear_cookies()
 
 
 @pytest.fixture(scope="module")

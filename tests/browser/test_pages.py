@@ -1,21 +1,20 @@
 """The pages in Chromium: the whole login flow, by keyboard, without scripts, and against hostile pages."""
 
-import os
-from collections.abc import Callable
-from typing import Final
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
+from browser.page_inspection import PageInspector, assert_as_pictured
 from browser.sites import USERNAME, App, Site, add_app
-from support.checkout import ROOT
 from support.in_process_server import PASSWORD
+from support.server_processes import server_process
 
-PICTURES: Final = ROOT / "docs" / "pages"
 
-
-def sign_in(page: Page, password: str = PASSWORD) -> None:
-    page.get_by_label("User name").fill(USERNAME)
+def sign_in(page: Page, password: str = PASSWORD, username: str = USERNAME) -> None:
+    page.get_by_label("User name").fill(username)
     page.get_by_label("Password", exact=True).fill(password)
     page.get_by_role("button", name="Sign in", exact=True).click()
 
@@ -26,34 +25,25 @@ def allow(page: Page) -> None:
 
 
 @pytest.mark.requirement("RR14", "RR08")
-def test_login_flow_ends_where_the_callback_redirects_to(context: BrowserContext, app: App) -> None:
-    page = context.new_page()
-    hosts = set()
-    page.on("request", lambda it: hosts.add(it.url.split("/")[2]))
+def test_login_flow_ends_where_the_callback_redirects_to(page: Page, app: App) -> None:
+    hosts = set[str]()
+
+    def record(request: Request) -> None:
+        hosts.add(urlsplit(request.url).netloc)
+
+    page.on("request", record)
     page.goto(app.authorization_url())
-    assert hosts == {app.issuer.removeprefix("http://")}
+    page.remove_listener("request", record)
+    assert hosts == {urlsplit(app.issuer).netloc}
     sign_in(page)
     allow(page)
     assert page.url == f"{app.site.other}/home"
     assert app.answer.keys() == {"code", "state", "iss"}
 
 
-@pytest.mark.requirement("RR06", "RR14")
-def test_unknown_app_gets_its_error_after_the_person_continues(context: BrowserContext, app: App) -> None:
-    page = context.new_page()
-    before = len(app.site.received)
-    _on_error_of_an_unknown_app(page, app)
-    assert len(app.site.received) == before
-    page.get_by_role("link", name="Continue").click()
-    expect(page.get_by_role("heading", name="At home")).to_be_visible()
-    assert app.answer["error"] == "login_required"
-
-
 @pytest.mark.requirement("PG09")
-def test_login_flow_works_without_scripts(context: BrowserContext, app: App) -> None:
-    browser = context.browser
-    assert browser is not None
-    with browser.new_context(java_script_enabled=False) as plain:
+def test_login_flow_works_without_scripts(chromium: Browser, app: App) -> None:
+    with chromium.new_context(java_script_enabled=False) as plain:
         page = plain.new_page()
         page.goto(app.authorization_url())
         sign_in(page)
@@ -64,30 +54,19 @@ def test_login_flow_works_without_scripts(context: BrowserContext, app: App) -> 
         expect(page.get_by_role("heading", name="At home")).to_be_visible()
 
 
-@pytest.mark.requirement("RR11")
-def test_form_post_is_submitted_by_the_script(context: BrowserContext, app: App) -> None:
-    page = context.new_page()
-    page.goto(app.authorization_url(response_mode="form_post", state="form_post"))
-    sign_in(page)
-    allow(page)
-    assert app.answer["state"] == "form_post"
-    assert "code" in app.answer
-
-
 @pytest.mark.requirement("RR11", "RR14")
-def test_form_post_reaches_an_app_on_an_ipv6_address(context: BrowserContext, app: App) -> None:
+def test_form_post_is_submitted_by_the_script_also_to_an_ipv6_address(page: Page, app: App) -> None:
     with Site("::1") as site:
         native = add_app(app.database_url, app.issuer, site, "native")
-        page = context.new_page()
         page.goto(native.authorization_url(response_mode="form_post", state="form_post"))
         sign_in(page)
         allow(page)
+        assert native.answer["state"] == "form_post"
         assert "code" in native.answer
 
 
 @pytest.mark.requirement("PG08")
-def test_login_flow_works_by_keyboard(context: BrowserContext, app: App) -> None:
-    page = context.new_page()
+def test_login_flow_works_by_keyboard(page: Page, app: App) -> None:
     page.goto(app.authorization_url())
     keys = page.keyboard
     keys.type(USERNAME)
@@ -111,8 +90,7 @@ def test_login_flow_works_by_keyboard(context: BrowserContext, app: App) -> None
 
 
 @pytest.mark.requirement("N11", "PG07")
-def test_password_can_be_shown_and_is_hidden_again_when_sent(context: BrowserContext, app: App) -> None:
-    page = context.new_page()
+def test_password_can_be_shown_and_is_hidden_again_when_sent(page: Page, app: App) -> None:
     page.goto(app.authorization_url())
     field = page.get_by_label("Password", exact=True)
     page.get_by_label("User name").fill("secret")
@@ -126,20 +104,22 @@ def test_password_can_be_shown_and_is_hidden_again_when_sent(context: BrowserCon
     expect(button).to_have_attribute("aria-pressed", "true")
     assert field.get_attribute("autocomplete") == "current-password"
     assert page.get_by_label("User name").get_attribute("autocomplete") == "username"
+    page.get_by_label("User name").fill(USERNAME)
+    page.evaluate("addEventListener('submit', it => it.preventDefault())")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(field).to_have_attribute("type", "password")
 
 
 @pytest.mark.requirement("RR15", "I17")
-def test_page_in_a_frame_is_not_shown(context: BrowserContext, app: App) -> None:
+def test_page_in_a_frame_is_not_shown(page: Page, app: App) -> None:
     app.site.pages["/frame"] = f'<iframe src="{app.authorization_url().replace("&", "&amp;")}"></iframe>'
-    page = context.new_page()
     page.goto(f"{app.site.other}/frame")
     page.wait_for_load_state("networkidle")
     assert all(app.issuer not in frame.url for frame in page.frames[1:])
 
 
 @pytest.mark.requirement("SE05", "RA22")
-def test_form_that_another_site_posts_is_refused(context: BrowserContext, app: App) -> None:
-    page = context.new_page()
+def test_form_that_another_site_posts_is_refused(page: Page, app: App) -> None:
     page.goto(app.authorization_url())
     sealed = page.locator("input[name=sealed_request]").first.input_value()
     fields = {"username": USERNAME, "password": PASSWORD, "sealed_request": sealed}
@@ -153,20 +133,16 @@ def test_form_that_another_site_posts_is_refused(context: BrowserContext, app: A
 
 
 @pytest.mark.requirement("SE01", "SE05")
-def test_sign_in_that_another_browser_began_cannot_be_finished(context: BrowserContext, app: App) -> None:
-    attacker = context.new_page()
-    attacker.goto(app.authorization_url())
-    browser = context.browser
-    assert browser is not None
-    with browser.new_context(locale="en") as victim:
-        page = victim.new_page()
-        page.goto(attacker.url)
-        expect(page.get_by_text("started in another browser")).to_be_visible()
+def test_sign_in_that_another_browser_began_cannot_be_finished(page: Page, app: App) -> None:
+    page.goto(app.authorization_url())
+    # Another browser differs in its cookies only.
+    page.context.clear_cookies()
+    page.goto(page.url)
+    expect(page.get_by_text("started in another browser")).to_be_visible()
 
 
 @pytest.mark.requirement("OI04")
-def test_going_back_does_not_bypass_a_new_sign_in(context: BrowserContext, app: App) -> None:
-    page = context.new_page()
+def test_going_back_does_not_bypass_a_new_sign_in(page: Page, app: App) -> None:
     page.goto(f"{app.issuer}/me")
     sign_in(page)
     page.goto(app.authorization_url(prompt="login"))
@@ -177,8 +153,7 @@ def test_going_back_does_not_bypass_a_new_sign_in(context: BrowserContext, app: 
 
 
 @pytest.mark.requirement("CN06")
-def test_going_back_after_the_decision_is_harmless(context: BrowserContext, app: App) -> None:
-    page = context.new_page()
+def test_going_back_after_the_decision_is_harmless(page: Page, app: App) -> None:
     page.goto(app.authorization_url())
     sign_in(page)
     allow(page)
@@ -188,121 +163,83 @@ def test_going_back_after_the_decision_is_harmless(context: BrowserContext, app:
     assert "code" in app.answer
 
 
-SignInFirst = Callable[[Page, App], None]
-
-
-def _on_sign_in(page: Page, app: App) -> None:
-    page.goto(app.authorization_url())
-
-
-def _on_wrong_password(page: Page, app: App) -> None:
-    page.goto(app.authorization_url())
+@pytest.mark.requirement("PG08")
+def test_pages_of_a_registered_app_are_accessible_small_and_as_pictured(page: Page, app: App, axe: str) -> None:
+    inspector = PageInspector(page, axe)
+    page.goto(app.authorization_url(response_mode="form_post", state="form_post"))
+    inspector.inspect("sign in")
+    assert_as_pictured(page, "sign-in")
     sign_in(page, "wrong")
     expect(page.get_by_role("alert")).to_be_visible()
-
-
-def _on_consent(page: Page, app: App) -> None:
-    page.goto(app.authorization_url())
+    inspector.inspect("wrong password")
     sign_in(page)
     expect(page.get_by_role("heading", name="Allow access?")).to_be_visible()
-
-
-def _on_consent_to_an_unknown_app(page: Page, app: App) -> None:
-    page.goto(app.authorization_url(client_id=app.site.document["client_id"]))
-    sign_in(page)
-    expect(page.get_by_text("Nobody has checked this app")).to_be_visible()
-
-
-def _on_error_of_an_unknown_app(page: Page, app: App) -> None:
-    page.goto(app.authorization_url(client_id=app.site.document["client_id"], prompt="none"))
-    expect(page.get_by_role("link", name="Continue")).to_be_visible()
-
-
-def _on_form_post(page: Page, app: App) -> None:
+    inspector.inspect("consent")
+    assert_as_pictured(page, "consent")
+    # The script would submit the form.
     page.route("**/pages/pages.*.js", lambda route: route.abort())
-    page.goto(app.authorization_url(response_mode="form_post", state="form_post"))
-    sign_in(page)
     page.get_by_role("button", name="Allow", exact=True).click()
     expect(page.get_by_role("button", name="Continue")).to_be_visible()
+    inspector.inspect("form post")
+    inspector.assert_flawless()
 
 
-def _on_error(page: Page, app: App) -> None:
-    page.goto(app.authorization_url(client_id="unknown"))
-
-
-def _on_account(page: Page, app: App) -> None:
-    page.goto(app.authorization_url())
-    sign_in(page)
-    allow(page)
+@pytest.mark.requirement("PG08")
+def test_account_pages_are_accessible_and_small(page: Page, app: App, axe: str) -> None:
+    inspector = PageInspector(page, axe)
     page.goto(f"{app.issuer}/me")
+    sign_in(page)
     expect(page.get_by_role("heading", name="Your account")).to_be_visible()
-
-
-def _on_password(page: Page, app: App) -> None:
-    _on_account(page, app)
-    page.get_by_role("link", name="Change password").click()
-
-
-def _on_profile(page: Page, app: App) -> None:
-    _on_account(page, app)
+    inspector.inspect("account")
     page.get_by_role("link", name="Edit profile").click()
     page.get_by_label("Website").fill("http://a.example")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_label("Website")).to_be_focused()
-
-
-def _on_signed_out(page: Page, app: App) -> None:
-    _on_account(page, app)
+    inspector.inspect("profile")
+    page.goto(f"{app.issuer}/me")
+    page.get_by_role("link", name="Change password").click()
+    expect(page.get_by_label("New password", exact=True)).to_be_visible()
+    inspector.inspect("password")
+    page.goto(f"{app.issuer}/me")
     page.get_by_role("button", name="Sign out", exact=True).first.click()
     expect(page.get_by_role("heading", name="You are signed out")).to_be_visible()
+    inspector.inspect("signed out")
+    inspector.assert_flawless()
 
 
-@pytest.mark.requirement("PG08")
-@pytest.mark.parametrize(
-    "arrive",
-    [
-        *(_on_sign_in, _on_wrong_password, _on_consent, _on_form_post, _on_error),
-        *(_on_account, _on_profile, _on_password, _on_signed_out),
-        *(_on_consent_to_an_unknown_app, _on_error_of_an_unknown_app),
-    ],
-)
-def test_page_is_accessible_fits_a_phone_and_is_small(
-    context: BrowserContext, app: App, axe: str, arrive: SignInFirst
-) -> None:
-    page = context.new_page()
-    page.set_viewport_size({"width": 320, "height": 640})
-    arrive(page, app)
-    # A content security policy that lets only our own files run cannot be told to let this one.
-    session = context.new_cdp_session(page)
-    session.send("Runtime.evaluate", {"expression": axe})
-    run = {"expression": "axe.run().then(it => JSON.stringify(it.violations))", "awaitPromise": True}
-    page.emulate_media(color_scheme="light")
-    in_light = session.send("Runtime.evaluate", run)["result"]["value"]
-    page.emulate_media(color_scheme="dark")
-    in_dark = session.send("Runtime.evaluate", run)["result"]["value"]
-    assert (in_light, in_dark) == ("[]", "[]")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 320
-    assert len(page.content()) < 50_000
-    assert page.evaluate("performance.getEntriesByType('resource').filter(it => it.name.endsWith('.css')).length") == 1
+@pytest.mark.requirement("PG08", "RR06", "RR14")
+def test_pages_of_an_unknown_app_are_accessible_small_and_as_pictured(page: Page, app: App, axe: str) -> None:
+    inspector, client_id = PageInspector(page, axe), app.site.document["client_id"]
+    page.goto(app.authorization_url(client_id="unknown"))
+    inspector.inspect("error")
+    page.goto(app.authorization_url(client_id=client_id))
+    sign_in(page)
+    expect(page.get_by_text("Nobody has checked this app")).to_be_visible()
+    inspector.inspect("consent")
+    assert_as_pictured(page, "consent-to-an-unknown-app")
+    inspector.assert_flawless()
 
 
-@pytest.mark.parametrize("arrive", [_on_sign_in, _on_consent, _on_consent_to_an_unknown_app])
-def test_picture_in_the_documentation_has_the_size_of_the_page(
-    chromium: Browser, app: App, arrive: SignInFirst
-) -> None:
-    file = PICTURES / f"{arrive.__name__.removeprefix('_on_').replace('_', '-')}.png"
-    # As wide as a phone, and sharp on a screen with two pixels in place of one.
-    with chromium.new_context(
-        locale="en", viewport={"width": 390, "height": 520}, device_scale_factor=2, color_scheme="light"
-    ) as context:
-        page = context.new_page()
-        arrive(page, app)
-        taken = page.screenshot(full_page=True)
-    if "TAKE_PICTURES" in os.environ:
-        file.write_bytes(taken)
-    assert _png_size(taken) == _png_size(file.read_bytes()), "`make pictures` takes new pictures"
+@pytest.mark.requirement("PG08", "RR06", "RR14")
+def test_unknown_app_gets_its_error_after_the_person_continues(page: Page, app: App, axe: str) -> None:
+    inspector, before = PageInspector(page, axe), len(app.site.received)
+    page.goto(app.authorization_url(client_id=app.site.document["client_id"], prompt="none"))
+    expect(page.get_by_role("link", name="Continue")).to_be_visible()
+    inspector.inspect("error")
+    assert len(app.site.received) == before
+    page.get_by_role("link", name="Continue").click()
+    expect(page.get_by_role("heading", name="At home")).to_be_visible()
+    assert app.answer["error"] == "login_required"
+    inspector.assert_flawless()
 
 
-def _png_size(image: bytes) -> bytes:
-    """Return width and height as they are encoded (PNG specification, section 11.2.1)."""
-    return image[16:24]
+def test_demo_app_shows_the_tokens_of_the_signed_in_user(page: Page, tmp_path: Path) -> None:
+    """Start at the address that `jeton serve --demo` prints."""
+    with server_process(tmp_path, f"sqlite:///{tmp_path}/jeton.db", "--demo") as server:
+        (url,) = re.findall(r"Open (\S+) in a browser", server.log)
+        (password,) = re.findall(r"demo +password +(\S+)", server.log)
+        page.goto(url)
+        sign_in(page, password, "demo")
+        page.get_by_role("button", name="Allow", exact=True).click()
+        expect(page.get_by_text("You are signed in. The demo app received:")).to_be_visible()
+        expect(page.get_by_text('"refresh_token": "jrt_')).to_be_visible()
