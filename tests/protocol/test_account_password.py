@@ -102,6 +102,22 @@ async def test_guesses_at_the_current_password_have_a_limit_that_failed_logins_d
     assert await can_log_in(jeton, session, PASSWORD, NEW) == [False, False]
 
 
+@pytest.mark.requirement("N10")
+async def test_after_a_hundred_wrong_current_passwords_in_a_row_none_is_checked_any_more(
+    start: StartServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures = {f"LIMITS__LOGIN_FAILURES_PER_{it}": "0" for it in ("ADDRESS", "CLIENT")}
+    jeton = await start(LIMITS__LOGIN_FAILURES_PER_ACCOUNT="99", TOKENS__ACCESS_SECONDS="86400", **failures)
+    session = await new_session(jeton, scope=ACCOUNT)
+    checks = count_hashes(jeton, monkeypatch)
+
+    for number in range(103):
+        assert (await change(jeton, session, WRONG)).status_code == 400
+        jeton.clock.advance(3600 if number > 97 else 0)
+
+    assert len(checks) == 100
+
+
 @pytest.mark.requirement("A24", "O20")
 async def test_guessing_address_gets_a_retry_time_and_right_passwords_do_not_count(start: StartServer) -> None:
     jeton = await start(LIMITS__LOGIN_FAILURES_PER_ADDRESS="3", LIMITS__KNOWN_SOURCE_SECONDS="0")
