@@ -21,6 +21,7 @@ from sqlalchemy import (
     insert,
     select,
 )
+from sqlalchemy.pool import NullPool
 
 from jeton.admin import database_copy
 from jeton.admin.database_copy import TABLES, CopyReport, copy_database
@@ -28,6 +29,7 @@ from jeton.admin.errors import AdminError
 from jeton.background import maintenance, shared_state
 from jeton.crypto.master_key import MasterKeyError, generate_master_key, parse_master_keys
 from jeton.rules.key_lifecycle import SigningKey
+from jeton.storage import database as database_module
 from jeton.storage import exclusive_use as exclusive_use_module
 from jeton.storage import table_copy
 from jeton.storage.column_types import JsonObject, ScopeByResource, Words, WordSet
@@ -42,7 +44,7 @@ from support.in_process_server import MASTER_KEY, running, settings_for
 OpenDatabase = Callable[[str], Database]
 # Each kind of database sorts these differently, unless it compares bytes.
 LETTERS = "Zaäß"
-BACK_AND_FORTH = pytest.mark.parametrize(
+EACH_PAIR = pytest.mark.parametrize(
     ("source_kind", "target_kind"),
     [
         ("sqlite", "sqlite"),
@@ -51,6 +53,19 @@ BACK_AND_FORTH = pytest.mark.parametrize(
         pytest.param("postgresql", "postgresql", marks=pytest.mark.postgresql),
     ],
 )
+
+
+BACK_AND_FORTH = pytest.mark.parametrize(
+    ("source_kind", "target_kind"), [("sqlite", "postgresql"), ("postgresql", "sqlite")]
+)
+
+
+@pytest.fixture
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait for locks that are never released."""
+    pragmas = [it for it in database_module._SQLITE_PRAGMAS if not it.startswith("busy_timeout=")]
+    monkeypatch.setattr(database_module, "_SQLITE_PRAGMAS", ("busy_timeout=50", *pragmas))
+    monkeypatch.setattr(database_module, "_LOCK_TIMEOUT_MS", 50)
 
 
 def no_wait(_: float) -> None:
@@ -127,7 +142,7 @@ def copied(source: Database, target: Database) -> CopyReport:
     return copy_database(source, target, None, lambda _, __: None, no_wait)
 
 
-@BACK_AND_FORTH
+@EACH_PAIR
 def test_every_row_of_every_table_arrives(new_database: OpenDatabase, source_kind: str, target_kind: str) -> None:
     source, target = new_database(source_kind), new_database(target_kind)
     fill(source, range(len(LETTERS)))
@@ -160,6 +175,7 @@ def interrupt_at(step: int) -> Callable[[int, int], None]:
     return progress
 
 
+@pytest.mark.postgresql
 @BACK_AND_FORTH
 def test_a_copy_that_was_interrupted_is_continued_and_no_server_starts_before_it_is_complete(
     new_database: OpenDatabase, source_kind: str, target_kind: str, monkeypatch: pytest.MonkeyPatch
@@ -231,28 +247,32 @@ def test_value_that_the_target_returns_changed_is_reported(
         bring_up_to_date(target)
 
 
-@pytest.mark.parametrize("table", [it for it in TABLES if it is not status_counter], ids=str)
-def test_a_target_that_is_not_empty_is_left_alone(new_database: OpenDatabase, table: Any) -> None:
+def test_a_target_that_is_not_empty_is_left_alone(new_database: OpenDatabase) -> None:
     source, target = new_database("sqlite"), new_database("sqlite")
-    # SQLite checks no references on this connection.
-    engine = create_engine(target.url)
-    with engine.begin() as connection:
-        connection.execute(insert(table).values({column.name: value_of(column, 0) for column in table.c}))
-    engine.dispose()
-    before = content(target)
+    # SQLite checks no references on its connections, and a copy has the file to itself.
+    engine = create_engine(target.url, poolclass=NullPool)
+    for table in TABLES:
+        if table is not status_counter:
+            with engine.begin() as connection:
+                connection.execute(insert(table).values({it.name: value_of(it, 0) for it in table.c}))
+            before = content(target)
 
-    with pytest.raises(AdminError, match=rf"the target is not empty \(table {table.name}\)"):
-        copied(source, target)
+            with pytest.raises(AdminError, match=rf"the target is not empty \(table {table.name}\)"):
+                copied(source, target)
 
-    assert content(target) == before
-    bring_up_to_date(target)
+            assert content(target) == before
+            bring_up_to_date(target)
+            with engine.begin() as connection:
+                connection.execute(delete(table))
 
 
 # Servers that use one of the databases.
 
 
 @pytest.mark.parametrize("serving", [0, 1], ids=["source", "target"])
+@pytest.mark.postgresql
 @BACK_AND_FORTH
+@pytest.mark.usefixtures("_short_waits")
 def test_a_database_that_a_server_uses_is_refused(
     new_database: OpenDatabase, source_kind: str, target_kind: str, serving: int
 ) -> None:
@@ -280,6 +300,7 @@ def assert_writes(server: Database) -> None:
 
 
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+@pytest.mark.usefixtures("_short_waits")
 def test_nothing_writes_to_a_database_that_is_being_copied(new_database: OpenDatabase, kind: str) -> None:
     source = new_database(kind)
     other = Database(source.url.render_as_string(hide_password=False), serving=True)
