@@ -199,6 +199,23 @@ async def test_attempt_of_an_ended_process_is_made_by_another(
 
 
 @pytest.mark.requirement("LO25")
+@pytest.mark.both_databases
+async def test_one_user_cannot_fill_the_outbox_with_unregistered_clients(
+    jeton: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("jeton.storage.logout_outbox.MAX_OF_USER", 3)
+    jeton.add_user()
+    apps = [add_receiving_app(jeton, f"stranger {it}", "https://a.example/x", registration="dynamic") for it in (1, 2)]
+    apps.append(add_receiving_app(jeton, "shop", "https://shop.example/x"))
+    for _ in range(3):
+        async with browser(jeton) as visitor:
+            for app in apps:
+                await sign_in_to(jeton, visitor, app)
+            await visitor.submit_on("/me", "/sign-out")
+
+    assert sorted(it.client_id for it in outbox(jeton)) == ["shop", "shop", "shop", "stranger 1", "stranger 2"]
+
+
 @pytest.mark.parametrize("registration", ["dynamic", "metadata_document"])
 async def test_unregistered_client_cannot_use_a_private_address(start: StartServer, registration: str) -> None:
     async with logout_receiver() as receiver:

@@ -1,36 +1,61 @@
 """SQL statements on the logout outbox: one row for each client of a browser session that has ended."""
 
-from collections.abc import Collection, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, delete, insert, literal, select, tuple_, update
+import structlog
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, literal, select, tuple_, update
 
 from jeton.oauth.backchannel_logout import KEPT_SECONDS, BackchannelLogout
 from jeton.oauth.clients import ADMINISTRATOR
 from jeton.storage.tables import browser_session_clients, clients, logout_outbox
 
 _KEY: Final = (logout_outbox.c.browser_session_id, logout_outbox.c.client_id)
+# Rows of one user, each kept for up to a week. Beyond them, only clients of administrators are told.
+MAX_OF_USER: Final = 1000
 _MAX_LISTED: Final = 1000
+
+log = structlog.get_logger("jeton.logout_delivery")
 
 
 def insert_logouts(connection: Connection, ended: Mapping[str, str], now: int) -> None:
     """Insert a row for each client that wants to know of the end of these browser sessions, given with their users.
 
-    Must be called in the transaction that deletes them, before it does, with their users locked.
+    Must be called in the transaction that deletes them, before it does, with their users locked. Beyond MAX_OF_USER,
+    clients that no administrator registered are left out: a user may have any number of these.
     """
     of_ended = browser_session_clients.c.browser_session_id.in_(ended)
     pairs = connection.execute(select(browser_session_clients).where(of_ended)).all()
     signed_in_to = clients.c.client_id.in_({client_id for _, client_id in pairs})
-    wanted = select(clients.c.client_id).where(signed_in_to, clients.c.backchannel_logout_uri.is_not(None))
-    told = set(connection.scalars(wanted)) if pairs else set()
+    has_address = clients.c.backchannel_logout_uri.is_not(None)
+    wanted = select(clients.c.client_id, clients.c.registration).where(signed_in_to, has_address)
+    registrations = {it.client_id: it.registration for it in connection.execute(wanted)} if pairs else {}
+    told = [it for it in pairs if it.client_id in registrations]
+    registered = [it for it in told if registrations[it.client_id] == ADMINISTRATOR]
+    others = [it for it in told if registrations[it.client_id] != ADMINISTRATOR]
     at = {"created_at": now, "expires_at": now + KEPT_SECONDS, "next_attempt_at": now}
     rows = [
         {"browser_session_id": it, "client_id": client_id, "sub": ended[it], **at}
-        for it, client_id in pairs
-        if client_id in told
+        for it, client_id in (*registered, *_within_limit(connection, others, ended))
     ]
     if rows:
         connection.execute(insert(logout_outbox), rows)
+
+
+def _within_limit(connection: Connection, pairs: Sequence[Row[Any]], ended: Mapping[str, str]) -> list[Row[Any]]:
+    """Return those of these pairs of browser session and unregistered client for which their user has room."""
+    by_user = defaultdict[str, list[Row[Any]]](list)
+    for it in pairs:
+        by_user[ended[it.browser_session_id]].append(it)
+    kept: list[Row[Any]] = []
+    for sub, of_user in by_user.items():
+        counted = select(logout_outbox.c.sub).where(logout_outbox.c.sub == sub).limit(MAX_OF_USER).subquery()
+        room = MAX_OF_USER - (connection.scalar(select(func.count()).select_from(counted)) or 0)
+        kept += of_user[:room]
+        if dropped := len(of_user[room:]):
+            log.warning("logout_tokens_dropped", sub=sub, number=dropped)
+    return kept
 
 
 def has_due_logouts(connection: Connection, now: int) -> bool:

@@ -246,7 +246,7 @@ logout_outbox = Table(
     Column("browser_session_id", String(32), primary_key=True),
     # No reference: a logout would lock the client after the sessions, and wait for a change of the client.
     Column("client_id", String(512), primary_key=True, index=True),
-    Column("sub", String(64), nullable=False),
+    Column("sub", String(64), nullable=False, index=True),
     Column("created_at", BigInteger, nullable=False),
     Column("expires_at", BigInteger, nullable=False, index=True),
     Column("attempts", Integer, nullable=False, server_default="0"),
