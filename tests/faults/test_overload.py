@@ -10,7 +10,7 @@ from support.in_process_server import PASSWORD
 from support.refresh_load import add_accounts, refresh_load
 from support.server_processes import server_process
 
-LOGINS = 60
+LOGINS = 30
 
 
 @pytest.mark.requirement("O16", "O20")

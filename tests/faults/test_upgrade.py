@@ -36,8 +36,8 @@ main()
 def next_version(folder: Path, server: ServerProcess) -> ServerProcess:
     """Return a server of the next version, whose schema has one column more in each table."""
     code = folder / "next"
-    shutil.copytree(ROOT / "server", code / "server", ignore=shutil.ignore_patterns("__pycache__"))
-    shutil.copytree(migrations(), code / "alembic", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "server", code / "server")
+    shutil.copytree(migrations(), code / "alembic")
     newest = max(it.stem.partition("_")[0] for it in (code / "alembic/versions").glob("*.py"))
     migration = _MIGRATION.format(newest=newest, tables=sorted(metadata.tables))
     (code / "alembic/versions/9999_later.py").write_text(migration, encoding="utf-8")
