@@ -229,24 +229,6 @@ def test_another_page_can_neither_refresh_nor_log_out(context: BrowserContext) -
     expect(page.get_by_text("three apples")).to_be_visible()
 
 
-@pytest.mark.requirement("BB18")
-def test_cookie_of_one_app_is_useless_for_another(context: BrowserContext) -> None:
-    page = signed_in_page(context, APP)
-    sibling = context.new_page()
-    sibling.goto(SIBLING)
-
-    attack = _ATTACK.replace("orders-cookie", "sibling")
-    # The proxy drops every third response.
-    answers = [sibling.evaluate(attack, [ISSUER, "/oauth/token", "cors", {"X-Jeton": "1"}]) for _ in range(3)]
-    session = sibling.evaluate(attack, [ISSUER, "/oauth/session", "cors", {"X-Jeton": "1"}])
-
-    assert [it for it in answers if it.startswith("400") and "invalid_grant" in it]
-    assert not [it for it in answers if "access_token" in it]
-    assert session == '200 {"signed_in":false}'
-    page.reload()
-    expect(page.get_by_text("three apples")).to_be_visible()
-
-
 def test_six_tabs_stay_signed_in_though_every_third_answer_is_lost(sites: Sites, context: BrowserContext) -> None:
     pages = [signed_in_page(context, APP)]
     pages += [context.new_page() for _ in range(TABS - 1)]

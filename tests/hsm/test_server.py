@@ -23,7 +23,6 @@ from jeton.storage.database import Database
 from jeton.storage.signing_keys import load_signing_keys
 from support.cli_runner import CommandLine
 from support.in_process_server import MASTER_KEY, Running, running, settings_for
-from support.server_processes import run_jeton, server_process, wait_until
 from support.signing_keys import new_token, stored_keys
 from support.softhsm import PIN, SoftHsm
 
@@ -207,28 +206,6 @@ def test_a_server_that_cannot_reach_the_token_does_not_start_and_changes_nothing
     with database.read() as connection:
         assert load_signing_keys(connection) == before
     database.close()
-
-
-@pytest.mark.slow
-def test_two_servers_share_a_token(hsm: SoftHsm, sqlite_url: str, tmp_path: Path) -> None:
-    with (
-        server_process(tmp_path, sqlite_url, begin_only=False, **hsm.settings) as first,
-        server_process(tmp_path, sqlite_url, begin_only=False, **hsm.settings) as second,
-    ):
-
-        def is_rotated() -> bool:
-            done = run_jeton(tmp_path, sqlite_url, "keys", "rotate", "--now", **hsm.settings)
-            assert done.returncode == 0 or "not every server publishes it yet" in done.stderr
-            return done.returncode == 0
-
-        wait_until(is_rotated, "every server publishes the next key", PROPAGATION_SECONDS + 20)
-        done = run_jeton(tmp_path, sqlite_url, "keys", "list", "--json", **hsm.settings)
-        (active,) = [key for key in json.loads(done.stdout) if key["state"] == "active"]
-        assert active["store"] == "pkcs11"
-
-        wait_until(lambda: active["kid"] in first.kids & second.kids, "the new key published", 5)
-        assert first.answers("/readyz")
-        assert second.answers("/readyz")
 
 
 def test_doctor_signs_with_the_hsm_and_says_why_it_cannot(hsm: SoftHsm, tmp_path: Path) -> None:
