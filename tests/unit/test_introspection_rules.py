@@ -10,7 +10,7 @@ from jeton.oauth.introspection_rules import INACTIVE, TokenContext, introspect_a
 from support.builders import API, NOW, client, family, user, with_fields
 
 ISSUER = "https://as.example"
-OWNER = client(created_at=NOW - 5000, grant_types=frozenset({"refresh_token", "client_credentials"}))
+OWNER = client(created_at=NOW - 5000, grant_types=frozenset({"refresh_token", "client_credentials"}), audience=(API,))
 SERVER = client("orders", introspect=True, audience=(API,))
 CONTEXT = TokenContext(OWNER, user(), family(rotated_at=NOW - 50, generation=5))
 CLAIMS: dict[str, Any] = {
@@ -35,7 +35,7 @@ CALLERS = pytest.mark.parametrize("caller", [OWNER, SERVER], ids=["owner", "reso
 def access(
     claims: dict[str, Any] = CLAIMS, context: TokenContext = CONTEXT, caller: Client = SERVER, *audience: str
 ) -> dict[str, Any]:
-    return dict(introspect_access_token(claims, context, caller, audience or (API,), NOW))
+    return dict(introspect_access_token(claims, context, caller, audience or (API,), NOW, ISSUER))
 
 
 def refresh(context: TokenContext = CONTEXT, generation: int = 5, caller: Client = OWNER) -> dict[str, Any]:
@@ -58,7 +58,10 @@ NAMED = CLAIMS | {"preferred_username": "al"}
     ("claims", "context", "members"),
     [
         pytest.param(CLAIMS, CONTEXT, CLAIMS, id="of a user"),
-        pytest.param(OF_CLIENT, ALONE, OF_CLIENT, id="of the client itself"),
+        *(
+            pytest.param(OF_CLIENT, replace(ALONE, client=replace(OWNER, **it)), OF_CLIENT, id=f"of the client: {it}")
+            for it in ({}, {"audience": (), "resources": ("https://files.example", API)})
+        ),
         pytest.param(WITHOUT_SCOPE, CONTEXT, WITHOUT_SCOPE, id="without scope"),
         pytest.param(CLAIMS | {"email": "a@b"}, CONTEXT, CLAIMS | {"email": "a@b"}, id="with an e-mail address"),
         pytest.param(NAMED, CONTEXT, NAMED | {"username": "al"}, id="with a username"),
@@ -143,6 +146,10 @@ ENDED_TOO = {
         pytest.param(
             OF_CLIENT, replace(ALONE, client=replace(OWNER, grant_types=frozenset({"password", "refresh_token"}))),
             id="client credentials taken away",
+        ),
+        pytest.param(
+            OF_CLIENT, replace(ALONE, client=replace(OWNER, audience=(), resources=("https://files.example",))),
+            id="resource of the client itself taken away",
         ),
     ],
 )  # fmt: skip

@@ -28,7 +28,9 @@ class Inspection(Frozen):
         return not self.problems
 
 
-def inspect_access_token(connection: Connection, now: int, token: str, issuer: str) -> Inspection:
+def inspect_access_token(
+    connection: Connection, now: int, token: str, issuer: str, default_audience: str
+) -> Inspection:
     """Decode and verify what is not a refresh token of this server."""
     parts = unverified_parts(token)
     if parts is None:
@@ -43,8 +45,10 @@ def inspect_access_token(connection: Connection, now: int, token: str, issuer: s
     if not problems:
         problems += _claim_problems(claims, context, issuer, now)
         problems += _context_problems(context, "sid" in claims)
-        if not problems and not _is_active(claims, context, now):
-            problems.append("its client no longer has the scope or the grant, or was registered again since")
+        if not problems and not _is_active(claims, context, now, default_audience):
+            problems.append(
+                "its client no longer has the scope, the resource or the grant, or was registered again since"
+            )
     return Inspection("access token", problems, header, claims)
 
 
@@ -74,10 +78,12 @@ def inspect_refresh_token(
     return Inspection("refresh token", problems, claims=claims)
 
 
-def _is_active(claims: dict[str, Any], context: TokenContext, now: int) -> bool:
+def _is_active(claims: dict[str, Any], context: TokenContext, now: int, default_audience: str) -> bool:
     """Return what introspection would tell the token's own client."""
     client = context.client
-    return client is not None and bool(introspect_access_token(claims, context, client, (), now)["active"])
+    if client is None:
+        return False
+    return bool(introspect_access_token(claims, context, client, (), now, default_audience)["active"])
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str | None:

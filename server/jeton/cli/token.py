@@ -36,7 +36,9 @@ def _inspect(presented: str, settings: Settings) -> Inspection:
         with database.write() as connection:
             clock.follow(connection)
             if refresh_token is None or master_keys is None:
-                return inspect_access_token(connection, clock.now(), presented, issuer)
+                return inspect_access_token(
+                    connection, clock.now(), presented, issuer, settings.tokens.default_audience
+                )
             return inspect_refresh_token(connection, clock.now(), refresh_token, issuer, master_keys)
 
 

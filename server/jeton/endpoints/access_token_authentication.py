@@ -116,7 +116,7 @@ class AccessTokenAuthentication(Frozen):
         # With the scope openid, a token for others is for userinfo here as well, but for nothing else.
         if self.required_scope not in OPENID_SCOPES and self.issuer not in facts.family.audience:
             raise invalid_access_token("access_token_for_others")
-        active = introspect_access_token(claims, facts, facts.client, (), self.clock.now())
+        active = introspect_access_token(claims, facts, facts.client, (), self.clock.now(), self.issuer)
         if not active["active"]:
             raise invalid_access_token("access_token_not_active")
         scope = parse_scope(active["scope"]) if "scope" in active else frozenset[str]()

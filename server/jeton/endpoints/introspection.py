@@ -57,7 +57,7 @@ class IntrospectionEndpoint(Frozen):
         facts = await self.lookups.token_context(subject)
         # The audience that the caller answers to (RFC 9068 section 3).
         audience = caller.audience or (self.default_audience,)
-        return introspect_access_token(claims, facts, caller, audience, self.clock.now())
+        return introspect_access_token(claims, facts, caller, audience, self.clock.now(), self.default_audience)
 
     async def _introspect_refresh_token(
         self, token: PresentedRefreshToken, caller: Client, source: Source

@@ -1,6 +1,6 @@
 """Introspection rules (RFC 7662 section 2.2): whether a token is active, and which clients may know."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, Final
 
 from jeton.frozen import Frozen
@@ -38,9 +38,17 @@ class TokenContext(Frozen):
 
 
 def introspect_access_token(
-    claims: Mapping[str, Any], context: TokenContext, caller: Client, caller_audience: tuple[str, ...], now: int
+    claims: Mapping[str, Any],
+    context: TokenContext,
+    caller: Client,
+    caller_audience: tuple[str, ...],
+    now: int,
+    default_audience: str,
 ) -> Mapping[str, Any]:
-    """Return the response for an access token with a valid signature."""
+    """Return the response for an access token with a valid signature.
+
+    `default_audience` is that of tokens of clients without an audience of their own.
+    """
     owner = claims["client_id"] == caller.client_id
     audience = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
     if not owner and not (caller.introspect and not set(audience).isdisjoint(caller_audience)):
@@ -49,7 +57,7 @@ def introspect_access_token(
         now >= claims["exp"]
         or context.token_is_revoked
         or not context.key_is_published
-        or not _is_context_live(claims, context, now)
+        or not _is_context_live(claims, context, now, {*audience} - {default_audience})
     ):
         return INACTIVE
     if context.client is None:
@@ -66,15 +74,19 @@ def introspect_access_token(
     return active
 
 
-def _is_context_live(claims: Mapping[str, Any], context: TokenContext, now: int) -> bool:
-    """Return whether client, user and session still allow the token."""
+def _is_context_live(claims: Mapping[str, Any], context: TokenContext, now: int, own_audience: Set[str]) -> bool:
+    """Return whether client, user and session still allow the token.
+
+    If a client loses a resource, its users' sessions there end. Its own tokens have no session: their audience, without
+    the default one, tells.
+    """
     client, user, family = context.client, context.user, context.family
     # A client that was deleted and registered again does not inherit tokens. A registration in the future was stamped
     # by a clock that was ahead: its order is unknown.
     if client is None or client.disabled or claims["iat"] < client.created_at <= now:
         return False
     if "sid" not in claims:
-        return "client_credentials" in client.grant_types
+        return "client_credentials" in client.grant_types and own_audience <= {*client.resources, *client.audience}
     if family is None or family.revoked_at is not None or now >= family.absolute_expires_at:
         return False
     return user is not None and not user.disabled
