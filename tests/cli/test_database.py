@@ -8,10 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
 
 from jeton.crypto.master_key import parse_master_keys
-from jeton.storage.database import Database
 from jeton.storage.migrate import migrations
 from jeton.storage.tables import metadata
 from support.cli_runner import CommandLine
@@ -156,13 +154,3 @@ def test_only_migrate_migrates_empty_postgresql_database(on_postgresql: CommandL
 
     assert on_postgresql.json("migrate")["revision"] == NEWEST
     assert on_postgresql.json("user", "list") == []
-
-
-def test_database_of_newer_version_is_refused(cli: CommandLine, sqlite_url: str) -> None:
-    database = Database(sqlite_url)
-    with database.write() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
-    database.close()
-
-    assert "newer version of Jeton" in cli.refused("migrate")
-    assert "newer version of Jeton" in cli.refused("user", "list")

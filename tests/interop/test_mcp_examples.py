@@ -1,4 +1,4 @@
-"""The example of an MCP server, used by unregistered clients of other projects.
+"""The example of an MCP server, used by unregistered clients of other projects, and a registered one.
 
 Importing the libraries takes two seconds of each process: only those that run these tests do it.
 """
@@ -17,6 +17,7 @@ import pytest
 import requests
 from requests_oauth2client import BearerToken, DPoPToken, OAuth2Client
 
+from interop.live_server import Live
 from interop.node_scripts import assert_script_passes
 from support.cli_runner import CommandLine
 from support.document_server import served_document
@@ -138,6 +139,23 @@ async def test_unregistered_client_signs_a_person_in_and_calls_a_tool(
     else:
         assert [after[it] for it in after.keys() - before] == ["dynamic"]
     assert "registration.allow_private_addresses lets anyone" in notes.server.log
+
+
+@pytest.mark.requirement("MC05", "MC06", "MC13", "RA07", "RA08", "RR03", "CO12")
+async def test_registered_client_gets_a_token_for_the_resource_that_asked_for_one(live: Live) -> None:
+    from interop.mcp_clients import Storage, provider_of
+
+    storage = Storage("mcp")
+
+    async with httpx2.AsyncClient(auth=provider_of(live.resource.url, live.person, storage)) as http:
+        answer = await http.get(live.resource.url)
+
+    assert answer.status_code == 200, answer.text
+    claims = answer.json()
+    assert (claims["aud"], claims["client_id"], claims["sub"]) == (live.resource.url, "mcp", live.sub)
+    assert storage.tokens is not None
+    assert storage.tokens.refresh_token is not None
+    assert set((storage.tokens.scope or "").split()) == {"read", "write"}
 
 
 @pytest.mark.requirement("MC04", "MC06", "MC10")
