@@ -12,7 +12,7 @@ from support.cli_functions import configured_for, disable_user
 from support.in_process_server import App, Running
 from support.lock_contention import Contention, Nodes, race_in_round
 
-ROUNDS = 15
+ROUNDS = 8
 
 
 async def signed_in(stack: AsyncExitStack, node: Running, username: str) -> Browser:

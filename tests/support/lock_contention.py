@@ -61,10 +61,11 @@ class PostgresqlContention:
         return int(self._watching.execute(_OURS).scalar_one())
 
     @asynccontextmanager
-    async def locked_row(self, row: str, key: str | bytes) -> AsyncIterator[Connection]:
-        """Hold the lock of this row until the end of the block."""
+    async def locked_row(self, row: str, *keys: str | bytes) -> AsyncIterator[Connection]:
+        """Hold the lock of this row, or of several, until the end of the block."""
         with self._engine.connect() as connection, connection.begin():
-            self.lock_row(connection, row, key)
+            for key in keys:
+                self.lock_row(connection, row, key)
             yield connection
 
     def lock_row(self, connection: Connection, row: str, key: str | bytes) -> None:
