@@ -4,7 +4,6 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-import structlog
 from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, literal, select, tuple_, update
 
 from jeton.oauth.backchannel_logout import KEPT_SECONDS, BackchannelLogout
@@ -15,8 +14,6 @@ _KEY: Final = (logout_outbox.c.browser_session_id, logout_outbox.c.client_id)
 # Rows of one user, each kept for up to a week. Beyond them, only clients of administrators are told.
 MAX_OF_USER: Final = 1000
 _MAX_LISTED: Final = 1000
-
-log = structlog.get_logger("jeton.logout_delivery")
 
 
 def insert_logouts(connection: Connection, ended: Mapping[str, str], now: int) -> None:
@@ -54,6 +51,10 @@ def _within_limit(connection: Connection, pairs: Sequence[Row[Any]], ended: Mapp
         room = MAX_OF_USER - (connection.scalar(select(func.count()).select_from(counted)) or 0)
         kept += of_user[:room]
         if dropped := len(of_user[room:]):
+            # Imported late: commands that log nothing start faster.
+            import structlog
+
+            log = structlog.get_logger("jeton.logout_delivery")
             log.warning("logout_tokens_dropped", sub=sub, number=dropped)
     return kept
 
