@@ -121,6 +121,7 @@ http://as.example http://10.0.0.1 http://0.0.0.0:8000 http://127.0.0.1.evil.exam
 ftp://as.example as.example //as.example https:// https:///path https://as.example?tenant=1 https://as.example?
 https://as.example#top https://as.example# https://user@as.example https://user:password@as.example
 https://[2001:db8::1 https://as.example:port https://as.example:65536 https://as.example/" https://as.example/é
+HTTPS://as.example Http://127.0.0.1
 """
 
 

@@ -63,6 +63,9 @@ def check_issuer(issuer: str) -> None:
         usable = False
     if not usable or not _URL_CHARACTERS.fullmatch(issuer):
         raise ConfigError(f"server.issuer must be an https URL, not {issuer!r}")
+    if not issuer.startswith(("https:", "http:")):
+        # Whether cookies are for https only depends on these letters.
+        raise ConfigError(f"server.issuer: write {parts.scheme} in lower case")
     if "?" in issuer or "#" in issuer or "@" in parts.netloc:
         raise ConfigError("server.issuer must have no query, fragment or user name (RFC 8414 section 2)")
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
