@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, delete, insert, select, update
 
-from jeton.admin.audit_checkpoints import CHECKPOINT_SECONDS
+from jeton.admin.audit_checkpoints import CHECKPOINT_SECONDS, AuditRetention
 from jeton.crypto.audit_chain import CHAIN_SECONDS
+from jeton.crypto.audit_checkpoint import CheckpointKeys
+from jeton.crypto.master_key import parse_master_keys
 from jeton.storage.tables import audit_checkpoints, audit_records
 from support.authorization_codes import add_app, sign_in
 from support.cli_runner import CommandLine
@@ -200,6 +202,40 @@ async def test_expired_records_and_their_checkpoints_are_deleted(aged: tuple[Run
     assert cli.json("audit", "verify", "--checkpoints", str(exported)) == {
         "records": 4, "chains": 2, "checkpoints": 2, "erased": 0, "problems": [],
     }  # fmt: skip
+
+
+async def test_purge_deletes_although_one_more_checkpoint_has_expired_since_the_newest(
+    jeton: Running, app: App, cli: CommandLine
+) -> None:
+    retention = AuditRetention(CheckpointKeys(parse_master_keys(MASTER_KEY)), RETENTION)
+    # The last checkpoint allows to delete what the second covers, and the third expires 30 minutes after it was made.
+    for pause in (
+        CHAIN_SECONDS + 2 * CHECKPOINT_SECONDS,
+        CHECKPOINT_SECONDS,
+        RETENTION - CHECKPOINT_SECONDS // 2,
+        1900,
+    ):
+        await jeton.log_in(app)
+        with jeton.database.write() as connection:
+            retention.make_checkpoint(connection, jeton.clock.now())
+        jeton.clock.advance(pause)
+    cli = cli.with_variables(AUDIT__RETENTION_SECONDS=str(RETENTION))
+    assert cli.json("audit", "purge")["rows_deleted"] > 0
+    assert cli.json("audit", "verify")["problems"] == []
+
+
+def test_checkpoints_to_verify_against_are_of_a_file_that_has_some(cli: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "checkpoints"
+    for content in (b"", b"\n"):
+        file.write_bytes(content)
+        assert "has no checkpoints" in cli.refused("audit", "verify", "--checkpoints", str(file))
+    file.write_bytes(b"\xff\xfe\x00")
+    assert "1 problems" in str(cli.run("audit", "verify", "--checkpoints", str(file)).exception)
+
+
+@pytest.mark.parametrize("words", [("--user", "alice"), ("--format", "ocsf")])
+def test_checkpoints_are_exported_as_a_whole(cli: CommandLine, words: tuple[str, str]) -> None:
+    assert "--checkpoints" in cli.misused("audit", "export", "--checkpoints", *words)
 
 
 async def test_checkpoints_that_have_not_expired_are_missed(aged: tuple[Running, CommandLine, Path]) -> None:

@@ -36,14 +36,17 @@ class AuditRetention(Frozen):
 
     def delete_expired(self, connection: Connection, now: int, limit: int) -> int:
         """Delete at most `limit` records and as many checkpoints. Return how many were deleted."""
-        newest, expired = load_newest_checkpoint(connection), load_checkpoint_before(connection, now - self.seconds)
-        # Not before it is written down that they may be missing.
-        content = None if newest is None or expired is None else self.keys.open(newest.signed)
-        if expired is None or content is None or content["deletes_through"] < expired.number:
+        newest = load_newest_checkpoint(connection)
+        content = None if newest is None else self.keys.open(newest.signed)
+        if content is None:
+            return 0
+        # Not what has expired since: that it may be missing is written down by the next checkpoint only.
+        expired = load_checkpoint_before(connection, now - self.seconds, content["deletes_through"])
+        if expired is None:
             return 0
         records = delete_chains(connection, expired.created_at - CHAIN_SECONDS - _MARGIN_SECONDS, limit)
         # Verification begins with the checkpoint that the newest one names: it needs none before.
-        return records + delete_checkpoints(connection, content["deletes_through"], limit)
+        return records + delete_checkpoints(connection, expired.number, limit)
 
 
 def checkpoint_digest(checkpoint: Checkpoint | None) -> str:

@@ -67,6 +67,8 @@ def tail(username: str | None, lines: int, as_json: bool, settings: Settings, **
 @configured
 def export(username: str | None, name: str, checkpoints: bool, settings: Settings, **selected: str | None) -> None:
     """Print all records, one JSON object per line, the oldest first."""
+    if checkpoints and (username is not None or name != "jsonl" or any(it is not None for it in selected.values())):
+        raise click.UsageError("--checkpoints exports all checkpoints: leave the other options out")
     with opened(settings) as (database, _), database.read() as connection:
         if checkpoints:
             for checkpoint in load_checkpoints(connection):
@@ -92,7 +94,10 @@ def export(username: str | None, name: str, checkpoints: bool, settings: Setting
 @configured
 def verify(file: Path | None, as_json: bool, settings: Settings) -> None:
     """Verify that no record was changed, removed, inserted or reordered. Exit status 1 if one was."""
-    exported = file.read_text("utf-8").split() if file else []
+    # A checkpoint is ASCII. Without any, nothing would be compared, and an export that failed would go unnoticed.
+    exported = file.read_text("ascii", errors="replace").split() if file else []
+    if file and not exported:
+        raise CommandError(f"{file} has no checkpoints: give it a file of `jeton audit export --checkpoints`")
     with opened(settings) as (database, _):
         keys = open_master_keys(settings, database)
         with database.read() as connection, progress_bar("Verifying") as progress:

@@ -30,9 +30,12 @@ def load_newest_checkpoint(connection: Connection) -> Checkpoint | None:
     return None if row is None else Checkpoint(*row)
 
 
-def load_checkpoint_before(connection: Connection, time: int) -> Checkpoint | None:
-    """Return the newest checkpoint that was made at this time or before."""
-    row = connection.execute(_NEWEST.where(_COLUMNS.created_at <= time)).one_or_none()
+def load_checkpoint_before(connection: Connection, time: int, through: int | None = None) -> Checkpoint | None:
+    """Return the newest checkpoint that was made at this time or before, of those up to the number `through`."""
+    wanted = _NEWEST.where(_COLUMNS.created_at <= time)
+    if through is not None:
+        wanted = wanted.where(_COLUMNS.number <= through)
+    row = connection.execute(wanted).one_or_none()
     return None if row is None else Checkpoint(*row)
 
 
