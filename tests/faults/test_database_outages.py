@@ -57,13 +57,14 @@ async def test_a_database_outage_spends_nothing_and_ends_no_session(
 ) -> None:
     secret = add_accounts(own_postgresql_url)
     with server_process(tmp_path, own_postgresql_url, begin_only=False, **CONSTANTS) as server:
-        async with refresh_load([server.url], secret, pause_seconds=0.05) as load:
+        async with refresh_load([server.url], secret) as load:
             busy = await load.log_in(6)
             resting = await load.log_in(3, sends_keys=False)
             load.sessions = busy
             async with load.running():
                 await load.until_answered(3)
                 fail(own_cluster)
+                load.pause_seconds = 0.1
                 try:
                     await assert_refused(load, resting)
                     await load.until(lambda: load.statuses[503] > len(busy), "503 to each session")

@@ -34,7 +34,7 @@ async def replace_workers_under_load(server: ServerProcess, url: str, secret: st
 
 
 async def stop_under_load(server: ServerProcess, url: str, secret: str) -> None:
-    async with refresh_load([server.url], secret, keeps_alive=True, pause_seconds=0.05) as load:
+    async with refresh_load([server.url], secret, keeps_alive=True) as load:
         sessions = await load.log_in(12)
         async with load.running():
             await load.until_answered(3)

@@ -82,7 +82,7 @@ def test_only_the_private_key_is_kept_on_the_token_under_a_name_of_its_own(
 
 
 def test_servers_on_one_token_use_each_other_s_keys(hsm: SoftHsm, keys: Pkcs11Keys) -> None:
-    stored = keys.create("RS256", 2048)
+    stored = keys.create("EdDSA", None)
     signature = keys.open(stored).sign(b"input")
 
     other = Pkcs11Keys(Pkcs11Token(hsm.module, LABEL, PIN))
@@ -107,7 +107,7 @@ def test_a_lost_session_is_reopened_and_a_token_that_was_unavailable_signs_again
     hsm: SoftHsm, keys: Pkcs11Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jeton.crypto.pkcs11_token._PAUSE_SECONDS", 0)
-    key = keys.open(keys.create("RS256", 2048))
+    key = keys.open(keys.create("EdDSA", None))
     signature = key.sign(b"input")
 
     pkcs11.lib(hsm.module).reinitialize()
@@ -170,7 +170,7 @@ def test_an_error_says_what_is_missing(hsm: SoftHsm, module: str | None, label: 
 
 def test_a_destroyed_key_is_missing_may_be_destroyed_again_and_others_sign_on(hsm: SoftHsm, keys: Pkcs11Keys) -> None:
     key = keys.open(keys.create("ES256", None))
-    gone = keys.create("RS256", 2048)
+    gone = keys.create("EdDSA", None)
     for _ in range(2):
         keys.destroy(gone)
 
