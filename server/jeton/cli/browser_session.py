@@ -3,7 +3,7 @@
 import click
 
 from jeton.admin import browser_sessions
-from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, transaction
+from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, reading, transaction
 from jeton.cli.output import print_result, print_results
 from jeton.config.settings import Settings
 
@@ -21,7 +21,7 @@ def browser_session() -> None:
 @configured
 def list_(username: str | None, as_json: bool, settings: Settings) -> None:
     """List live browser sessions, the last used first (at most 1000)."""
-    with transaction(settings) as (connection, now):
+    with reading(settings) as (connection, now):
         found = browser_sessions.list_live(connection, now, username=username)
     print_results(found, as_json=as_json, columns=_COLUMNS)
 

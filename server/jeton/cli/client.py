@@ -11,7 +11,7 @@ from jeton.admin.errors import AlreadyExistsError
 from jeton.cli.client_options import CLEARABLE, LOGO, changes_from, client_options
 from jeton.cli.client_snippets import snippets
 from jeton.cli.errors import CommandError
-from jeton.cli.options import configured, json_option, transaction
+from jeton.cli.options import configured, json_option, reading, transaction
 from jeton.cli.output import print_before_commit, print_result, print_results
 from jeton.config.settings import Settings
 from jeton.frozen import asdict
@@ -151,7 +151,7 @@ def show(client_id: str, as_json: bool, settings: Settings) -> None:
     If it signs users in, with configuration to paste into common programs. Its secret cannot be shown, because only a
     digest is stored.
     """
-    with transaction(settings) as (connection, _):
+    with reading(settings) as (connection, _):
         found = clients.find(connection, client_id)
     print_result(describe(found), as_json=as_json)
     for snippet in () if as_json else snippets(found, settings.server.issuer):
@@ -166,7 +166,7 @@ def list_(as_json: bool, settings: Settings) -> None:
 
     Those with a metadata document are listed if users have allowed them something.
     """
-    with transaction(settings) as (connection, _):
+    with reading(settings) as (connection, _):
         consents = count_consents(connection)
         found = [describe(it) | {"consents": consents.get(it.client_id, 0)} for it in list_clients(connection)]
     print_results(found, as_json=as_json, columns=_COLUMNS)

@@ -3,7 +3,7 @@
 import click
 
 from jeton.admin import consents
-from jeton.cli.options import configured, json_option, transaction
+from jeton.cli.options import configured, json_option, reading, transaction
 from jeton.cli.output import print_result, print_results
 from jeton.config.settings import Settings
 
@@ -25,7 +25,7 @@ def list_(username: str | None, client_id: str | None, as_json: bool, settings: 
 
     Each resource has a line of its own.
     """
-    with transaction(settings) as (connection, _):
+    with reading(settings) as (connection, _):
         found = consents.list_all(connection, username=username, client_id=client_id)
     print_results(found, as_json=as_json, columns=_COLUMNS)
 

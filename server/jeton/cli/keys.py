@@ -9,7 +9,7 @@ import click
 from jeton.admin.signing_keys import describe, list_keys
 from jeton.bootstrap.from_settings import open_master_keys
 from jeton.bootstrap.signing_keys import key_rotation, key_stores, key_times
-from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, opened, transaction
+from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, opened, reading
 from jeton.cli.output import print_results
 from jeton.config.settings import Settings
 from jeton.keys.key_rotation import KeyRotation
@@ -35,7 +35,7 @@ def list_(as_json: bool, settings: Settings) -> None:
     retiring  published until the last token that it signed has expired in every cache
     revoked   no longer published; its tokens are refused
     """
-    with transaction(settings) as (connection, now):
+    with reading(settings) as (connection, now):
         found = list_keys(connection, now, key_times(settings))
     _print(found, as_json)
 

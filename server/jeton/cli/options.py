@@ -74,3 +74,14 @@ def transaction(settings: Settings) -> Iterator[tuple[Connection, int]]:
     with opened(settings) as (database, clock), database.write() as connection:
         clock.follow(connection)
         yield connection, clock.now()
+
+
+@contextmanager
+def reading(settings: Settings) -> Iterator[tuple[Connection, int]]:
+    """Run the block in a transaction that only reads. Yield it and the database's time.
+
+    On SQLite there is one write lock, which servers need: a list of a million users must not hold it.
+    """
+    with opened(settings) as (database, clock), database.read() as connection:
+        clock.follow(connection)
+        yield connection, clock.now()

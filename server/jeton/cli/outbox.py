@@ -3,7 +3,7 @@
 import click
 
 from jeton.admin import logout_outbox
-from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, transaction
+from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, reading, transaction
 from jeton.cli.output import print_result, print_results
 from jeton.config.settings import Settings
 
@@ -28,7 +28,7 @@ def list_(client_id: str | None, as_json: bool, settings: Settings) -> None:
     The last status is the HTTP status of the client's response, or says why there was none. Delivered ones are listed
     for a day, others for a week.
     """
-    with transaction(settings) as (connection, _):
+    with reading(settings) as (connection, _):
         found = logout_outbox.list_all(connection, client_id)
     print_results(found, as_json=as_json, columns=_COLUMNS)
 

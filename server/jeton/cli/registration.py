@@ -7,7 +7,7 @@ import click
 from jeton.admin import initial_access_tokens
 from jeton.admin.initial_access_tokens import MAX_SECONDS, MAX_USES
 from jeton.bootstrap.from_settings import deletion_of_unused_clients
-from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, transaction
+from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, reading, transaction
 from jeton.cli.output import print_before_commit, print_result, print_results
 from jeton.config.settings import Settings
 from jeton.storage.initial_access_tokens import list_initial_access_tokens
@@ -56,7 +56,7 @@ def create(uses: int, expires_seconds: int, name: str | None, as_json: bool, set
 @configured
 def list_(as_json: bool, settings: Settings) -> None:
     """List all tokens, the newest first."""
-    with transaction(settings) as (connection, _):
+    with reading(settings) as (connection, _):
         found = [initial_access_tokens.describe(it) for it in list_initial_access_tokens(connection)]
     print_results(found, as_json=as_json, columns=("token_id", "name", "uses", "max_uses", "created_at", "expires_at"))
 

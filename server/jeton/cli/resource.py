@@ -8,7 +8,7 @@ from jeton.admin import resources
 from jeton.admin.errors import AlreadyExistsError
 from jeton.admin.resources import ResourceChanges
 from jeton.cli.errors import CommandError
-from jeton.cli.options import configured, json_option, transaction
+from jeton.cli.options import configured, json_option, reading, transaction
 from jeton.cli.output import print_result, print_results
 from jeton.config.settings import Settings
 from jeton.storage.resources import list_resources
@@ -86,7 +86,7 @@ def delete(uri: str, as_json: bool, settings: Settings) -> None:
 @configured
 def list_(as_json: bool, settings: Settings) -> None:
     """List all resources."""
-    with transaction(settings) as (connection, _):
+    with reading(settings) as (connection, _):
         found = [resources.describe(it) for it in list_resources(connection)]
     print_results(found, as_json=as_json, columns=("uri", "name", "scope", "open", "created_at"))
 

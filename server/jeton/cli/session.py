@@ -3,7 +3,7 @@
 import click
 
 from jeton.admin import sessions
-from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, transaction
+from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, reading, transaction
 from jeton.cli.output import print_result, print_results
 from jeton.config.settings import Settings
 
@@ -22,7 +22,7 @@ def session() -> None:
 @configured
 def list_(username: str | None, client_id: str | None, as_json: bool, settings: Settings) -> None:
     """List live sessions, the last used first (at most 1000)."""
-    with transaction(settings) as (connection, now):
+    with reading(settings) as (connection, now):
         found = sessions.list_live(connection, now, username=username, client_id=client_id)
     print_results(found, as_json=as_json, columns=_COLUMNS)
 

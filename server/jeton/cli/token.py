@@ -33,7 +33,7 @@ def _inspect(presented: str, settings: Settings) -> Inspection:
     refresh_token, issuer = parse_refresh_token(presented), settings.server.issuer
     with opened(settings) as (database, clock):
         master_keys = None if refresh_token is None else open_master_keys(settings, database)
-        with database.write() as connection:
+        with database.read() as connection:
             clock.follow(connection)
             if refresh_token is None or master_keys is None:
                 return inspect_access_token(

@@ -9,7 +9,7 @@ import click
 from jeton.admin import users
 from jeton.bootstrap.from_settings import password_rules
 from jeton.cli.errors import CommandError
-from jeton.cli.options import configured, json_option, transaction
+from jeton.cli.options import configured, json_option, reading, transaction
 from jeton.cli.output import print_before_commit, print_result, print_results
 from jeton.cli.user_import import import_
 from jeton.config.settings import Settings
@@ -127,7 +127,7 @@ def set_password(
     """Change a user's password, and end all their sessions."""
     password = _new_password(password_stdin, generate_password)
     if password_stdin:
-        with transaction(settings) as (connection, _):
+        with reading(settings) as (connection, _):
             found = users.find(connection, username)
         users.check_password(password_rules(settings), password, found.username, found.email)
     password_hash = _hash(password, settings)
@@ -176,7 +176,7 @@ def delete(username: str, as_json: bool, settings: Settings) -> None:
 @configured
 def show(username: str, as_json: bool, settings: Settings) -> None:
     """Show a user."""
-    with transaction(settings) as (connection, now):
+    with reading(settings) as (connection, now):
         shown = users.show(connection, now, username)
     print_result(shown, as_json=as_json)
 
@@ -186,7 +186,7 @@ def show(username: str, as_json: bool, settings: Settings) -> None:
 @configured
 def list_(as_json: bool, settings: Settings) -> None:
     """List all users."""
-    with transaction(settings) as (connection, _):
+    with reading(settings) as (connection, _):
         found = [users.describe(it) for it in list_users(connection)]
     print_results(found, as_json=as_json, columns=("username", "sub", "email", "roles", "disabled", "created_at"))
 
