@@ -39,7 +39,7 @@ async def test_list_names_user_and_browser_and_unknown_ones_are_refused(
 async def test_all_are_revoked_however_many_are_listed(
     cli: CommandLine, jeton: Running, visitor: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("jeton.storage.browser_sessions._MAX_LISTED", 1)
+    monkeypatch.setattr("jeton.storage.browser_sessions.MAX_LISTED", 1)
     (first,) = cli.json("browser-session", "list")
     async with browser(jeton) as another, browser(jeton) as third:
         for it in (another, third):
@@ -81,7 +81,7 @@ async def test_consents_are_listed_and_withdrawn(
     assert (await jeton.introspect(app, token))["active"] is False
     await visitor.authorize(app)
     assert visitor.path == "/consent"
-    monkeypatch.setattr("jeton.storage.consents._MAX_LISTED", 1)
+    monkeypatch.setattr("jeton.storage.consents.MAX_LISTED", 1)
     for name in ("one", "two"):
         await token_of(jeton, visitor, add_app(jeton, name))
     assert cli.json("consent", "revoke", "--user", "alice") == {"consents_withdrawn": 2, "sessions_ended": 2}

@@ -79,7 +79,12 @@ FINE: dict[str, Findings] = {
 PROBLEMS: dict[str, tuple[Findings, Level, str]] = {
     "PostgreSQL: version": (postgresql(version="13.1", version_number=130001), WARN, "older than 15"),
     "PostgreSQL: fsync": (postgresql(durability={**DURABLE, "fsync": "off"}), WARN, "set fsync = on"),
-    "PostgreSQL: privileges": (postgresql(tables_without_privileges=("users",)), FAIL, "GRANT SELECT"),
+    "PostgreSQL: privileges": (postgresql(tables_without_privileges=("users",)), FAIL, "DELETE ON users TO it"),
+    "PostgreSQL: privileges on the audit trail": (
+        postgresql(tables_without_privileges=("audit_records",)),
+        FAIL,
+        "must GRANT SELECT, INSERT ON audit_records TO it",
+    ),
     "PostgreSQL: connections": (postgresql(7), WARN, "105 connections, and max_connections is 100"),
     "PostgreSQL: clock": (postgresql(clock_ahead_seconds=-7.2), WARN, "7 seconds behind this machine"),
     "PostgreSQL: wrong clock": (postgresql(clock_ahead_seconds=3600.0), FAIL, "1 hour ahead of this machine"),

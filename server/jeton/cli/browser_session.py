@@ -4,7 +4,7 @@ import click
 
 from jeton.admin import browser_sessions
 from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, reading, transaction
-from jeton.cli.output import print_result, print_results
+from jeton.cli.output import print_limited, print_result
 from jeton.config.settings import Settings
 
 _COLUMNS = ("browser_session_id", "username", "signed_in_at", "last_used_at", "expires_at", "ip")
@@ -23,7 +23,7 @@ def list_(username: str | None, as_json: bool, settings: Settings) -> None:
     """List live browser sessions, the last used first (at most 1000)."""
     with reading(settings) as (connection, now):
         found = browser_sessions.list_live(connection, now, username=username)
-    print_results(found, as_json=as_json, columns=_COLUMNS)
+    print_limited(found, as_json=as_json, columns=_COLUMNS)
 
 
 @browser_session.command(context_settings=TAKES_IDENTIFIER)

@@ -4,7 +4,7 @@ import click
 
 from jeton.admin import consents
 from jeton.cli.options import configured, json_option, reading, transaction
-from jeton.cli.output import print_result, print_results
+from jeton.cli.output import print_limited, print_result
 from jeton.config.settings import Settings
 
 _COLUMNS = ("username", "client_id", "resource", "scope", "updated_at")
@@ -27,7 +27,7 @@ def list_(username: str | None, client_id: str | None, as_json: bool, settings: 
     """
     with reading(settings) as (connection, _):
         found = consents.list_all(connection, username=username, client_id=client_id)
-    print_results(found, as_json=as_json, columns=_COLUMNS)
+    print_limited(found, as_json=as_json, columns=_COLUMNS)
 
 
 @consent.command()

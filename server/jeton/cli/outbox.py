@@ -4,7 +4,7 @@ import click
 
 from jeton.admin import logout_outbox
 from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, reading, transaction
-from jeton.cli.output import print_result, print_results
+from jeton.cli.output import print_limited, print_result
 from jeton.config.settings import Settings
 
 _COLUMNS = ("browser_session_id", "client_id", "state", "attempts", "last_status", "next_attempt_at", "created_at")
@@ -30,7 +30,7 @@ def list_(client_id: str | None, as_json: bool, settings: Settings) -> None:
     """
     with reading(settings) as (connection, _):
         found = logout_outbox.list_all(connection, client_id)
-    print_results(found, as_json=as_json, columns=_COLUMNS)
+    print_limited(found, as_json=as_json, columns=_COLUMNS)
 
 
 @outbox.command(context_settings=TAKES_IDENTIFIER)

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from jeton.observability.escaping import encode_json, escape
+from jeton.storage.list_limit import MAX_LISTED
 
 
 def print_result(result: Mapping[str, Any], *, as_json: bool) -> None:
@@ -37,6 +38,13 @@ def print_results(results: Sequence[Mapping[str, Any]], *, as_json: bool, column
     widths = [max(len(row[i]) for row in rows) for i in range(len(columns))]
     for row in rows:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_limited(results: Sequence[Mapping[str, Any]], *, as_json: bool, columns: Sequence[str]) -> None:
+    """Print the results of a query that returns MAX_LISTED rows at most. Warn if there may be more."""
+    print_results(results, as_json=as_json, columns=columns)
+    if len(results) >= MAX_LISTED:
+        click.echo(f"jeton: {MAX_LISTED:,} are listed, and there may be more: select some by an option", err=True)
 
 
 def _format(name: str, value: Any) -> str:

@@ -4,7 +4,7 @@ import click
 
 from jeton.admin import sessions
 from jeton.cli.options import TAKES_IDENTIFIER, configured, json_option, reading, transaction
-from jeton.cli.output import print_result, print_results
+from jeton.cli.output import print_limited, print_result
 from jeton.config.settings import Settings
 
 _COLUMNS = ("sid", "username", "client_id", "created_at", "last_used_at", "expires_at", "last_ip")
@@ -24,7 +24,7 @@ def list_(username: str | None, client_id: str | None, as_json: bool, settings: 
     """List live sessions, the last used first (at most 1000)."""
     with reading(settings) as (connection, now):
         found = sessions.list_live(connection, now, username=username, client_id=client_id)
-    print_results(found, as_json=as_json, columns=_COLUMNS)
+    print_limited(found, as_json=as_json, columns=_COLUMNS)
 
 
 @session.command(context_settings=TAKES_IDENTIFIER)

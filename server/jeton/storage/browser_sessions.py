@@ -8,6 +8,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, sel
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.browser_sessions import BrowserSession
+from jeton.storage.list_limit import MAX_LISTED
 from jeton.storage.logout_outbox import insert_logouts
 from jeton.storage.raw_statement import RawStatement
 from jeton.storage.retention import delete_oldest
@@ -25,7 +26,7 @@ _OF_USERS = RawStatement(
         browser_sessions.c.sub.in_(bindparam("subs", expanding=True))
     )
 )
-_MAX_LISTED: Final = 1000
+_BATCH: Final = 1000
 
 
 def find_browser_sessions(connection: Connection, digests: Collection[bytes]) -> dict[bytes, BrowserSession]:
@@ -71,7 +72,7 @@ def list_browser_sessions(connection: Connection, now: int, sub: str | None = No
     if sub is not None:
         # Not by the index of the idle end, which PostgreSQL might use to read the live ones of all users.
         live = (browser_sessions.c.idle_expires_at + 0 > now) & (browser_sessions.c.sub == sub)
-    wanted = select(browser_sessions).where(live).order_by(browser_sessions.c.used_at.desc()).limit(_MAX_LISTED)
+    wanted = select(browser_sessions).where(live).order_by(browser_sessions.c.used_at.desc()).limit(MAX_LISTED)
     return [BrowserSession(*row) for row in connection.execute(wanted)]
 
 
@@ -117,7 +118,7 @@ def delete_browser_sessions_of(connection: Connection, owners: Sequence[tuple[st
 def _end(connection: Connection, which: ColumnElement[bool], now: int) -> None:
     """End these browser sessions, by key and a limited number at a time."""
     key = browser_sessions.c.browser_session_id
-    some = select(key, browser_sessions.c.sub).where(which).limit(_MAX_LISTED)
+    some = select(key, browser_sessions.c.sub).where(which).limit(_BATCH)
     while ended := {row[0]: row[1] for row in connection.execute(some)}:
         insert_logouts(connection, ended, now)
         connection.execute(delete(browser_sessions).where(key.in_(ended)))

@@ -9,9 +9,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from jeton.frozen import asdict
 from jeton.oauth.consents import NO_RESOURCE, Consent
 from jeton.oauth.resources import OPENID_SCOPES
+from jeton.storage.list_limit import MAX_LISTED
 from jeton.storage.tables import consents
 
-_MAX_LISTED: Final = 1000
 _REPLACED: Final = ("allowed", "scope", "resources", "updated_at", "metadata_digest")
 
 
@@ -30,7 +30,7 @@ def list_consents(connection: Connection, *, sub: str | None = None, client_id: 
         wanted = wanted.where(consents.c.sub == sub)
     if client_id is not None:
         wanted = wanted.where(consents.c.client_id == client_id)
-    wanted = wanted.order_by(consents.c.updated_at.desc()).limit(_MAX_LISTED)
+    wanted = wanted.order_by(consents.c.updated_at.desc()).limit(MAX_LISTED)
     return [_consent(row) for row in connection.execute(wanted)]
 
 

@@ -4,11 +4,12 @@ from sqlalchemy import ColumnElement, Connection, func, select, true
 
 from jeton.oauth.sessions import Family
 from jeton.storage.families import IS_SESSION
+from jeton.storage.list_limit import MAX_LISTED
 from jeton.storage.tables import families
 
 
 def list_families(
-    connection: Connection, now: int, *, sub: str | None = None, client_id: str | None = None, limit: int = 1000
+    connection: Connection, now: int, *, sub: str | None = None, client_id: str | None = None, limit: int = MAX_LISTED
 ) -> list[Family]:
     """Return live sessions, last used first."""
     wanted = select(families).where(selected_by(None, sub, client_id), _is_live(now))

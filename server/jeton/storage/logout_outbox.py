@@ -8,12 +8,12 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, ins
 
 from jeton.oauth.backchannel_logout import KEPT_SECONDS, BackchannelLogout
 from jeton.oauth.clients import ADMINISTRATOR
+from jeton.storage.list_limit import MAX_LISTED
 from jeton.storage.tables import browser_session_clients, clients, logout_outbox
 
 _KEY: Final = (logout_outbox.c.browser_session_id, logout_outbox.c.client_id)
 # Rows of one user, each kept for up to a week. Beyond them, only clients of administrators are told.
 MAX_OF_USER: Final = 1000
-_MAX_LISTED: Final = 1000
 
 
 def insert_logouts(connection: Connection, ended: Mapping[str, str], now: int) -> None:
@@ -98,7 +98,7 @@ def record_outcome(connection: Connection, logout: BackchannelLogout) -> None:
 
 def list_logouts(connection: Connection, client_id: str | None = None) -> list[BackchannelLogout]:
     """Return the logouts of one client, or of all; the newest first, 1,000 at most."""
-    wanted: Select[Any] = select(logout_outbox).order_by(logout_outbox.c.expires_at.desc()).limit(_MAX_LISTED)
+    wanted: Select[Any] = select(logout_outbox).order_by(logout_outbox.c.expires_at.desc()).limit(MAX_LISTED)
     if client_id is not None:
         wanted = wanted.where(logout_outbox.c.client_id == client_id)
     return [BackchannelLogout(*row) for row in connection.execute(wanted)]

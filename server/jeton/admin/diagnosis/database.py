@@ -1,9 +1,10 @@
 """Checks of the database: version, durability, privileges, connections, disk and clock."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 from jeton.admin.diagnosis.findings import Finding, fail, in_words, ok, warn
+from jeton.storage.audit_privileges import AUDIT_TABLES
 from jeton.storage.database_facts import PostgresqlFacts, SqliteFacts
 
 # The oldest version that the tests run on.
@@ -30,7 +31,7 @@ def check_postgresql(facts: PostgresqlFacts, workers: int) -> Iterator[Finding]:
         yield fail(
             "database",
             f"the role lacks privileges on {', '.join(facts.tables_without_privileges)}",
-            "their owner must GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public to it",
+            f"their owner must {'; '.join(_grants(facts.tables_without_privileges))}",
         )
     yield _check_audit_trail(may_change=facts.may_change_audit_trail)
     needed = workers * CONNECTIONS_PER_WORKER
@@ -41,6 +42,15 @@ def check_postgresql(facts: PostgresqlFacts, workers: int) -> Iterator[Finding]:
             "raise max_connections, use fewer workers, or put PgBouncer in between",
         )
     yield from _check_clock(facts.clock_ahead_seconds)
+
+
+def _grants(tables: Collection[str]) -> Iterator[str]:
+    """Yield what to grant, on these tables only: a role that can only add to the audit trail stays such a role."""
+    added_to = [it for it in tables if it in AUDIT_TABLES]
+    if others := [it for it in tables if it not in AUDIT_TABLES]:
+        yield f"GRANT SELECT, INSERT, UPDATE, DELETE ON {', '.join(others)} TO it"
+    if added_to:
+        yield f"GRANT SELECT, INSERT ON {', '.join(added_to)} TO it"
 
 
 def _check_audit_trail(*, may_change: bool) -> Finding:
