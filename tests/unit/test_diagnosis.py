@@ -13,8 +13,10 @@ from jeton.admin.diagnosis.metrics import check_metrics
 from jeton.admin.diagnosis.proxies import check_proxies
 from jeton.admin.diagnosis.secret_files import SecretFile, check_secret_files
 from jeton.admin.diagnosis.signing_keys import check_signing_keys
+from jeton.bootstrap.published_issuer import read_published_issuer
 from jeton.frozen import replace
-from jeton.outbound.messages import OutboundFailure
+from jeton.outbound.client import OutboundClient
+from jeton.outbound.messages import OutboundFailure, OutboundResponse
 from jeton.rules.key_lifecycle import KeyState, KeyTimings, SigningKey
 from jeton.storage.database_facts import PostgresqlFacts, SqliteFacts
 
@@ -149,3 +151,14 @@ def test_durations_in_words() -> None:
 
 def test_reason_that_several_keys_share_is_given_once() -> None:
     assert len(list(signing_keys(a="cannot be decrypted", b="cannot be decrypted"))) == 1
+
+
+@pytest.mark.anyio
+async def test_age_of_a_cached_response_is_no_difference_of_clocks() -> None:
+    class Cache(OutboundClient):
+        async def get(self, uri: str, *, accept: str = "") -> OutboundResponse:
+            return OutboundResponse(200, {"date": "Thu, 01 Jan 1970 00:10:00 GMT", "age": "300"}, b"{}")
+
+    cache = Cache(allow_private_addresses=True)
+    published = await read_published_issuer("http://127.0.0.1", cache, lambda: 900.0)
+    assert published.clock_ahead_seconds == 0

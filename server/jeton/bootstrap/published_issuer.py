@@ -68,8 +68,12 @@ def _members(response: OutboundResponse) -> dict[str, Any] | None:
 
 
 def _clock_ahead(response: OutboundResponse, now: float) -> float | None:
-    """Return by how many seconds the server is ahead, from its `Date` (RFC 9110 section 6.6.1), in whole seconds."""
+    """Return by how many seconds the server is ahead, from its `Date` (RFC 9110 section 6.6.1), in whole seconds.
+
+    A cache in between leaves the date as it was, and says how long ago that is (`Age`, RFC 9111 section 5.1).
+    """
     try:
-        return parsedate_to_datetime(response.headers["date"]).timestamp() - now
+        date = parsedate_to_datetime(response.headers["date"]).timestamp()
+        return date + int(response.headers.get("age", "0")) - now
     except (KeyError, ValueError):
         return None
