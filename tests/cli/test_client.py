@@ -266,3 +266,10 @@ async def test_client_id_of_a_deleted_client_inherits_no_session(cli: CommandLin
     assert (await jeton.refresh(heir, tokens["refresh_token"])).json()["error"] == "invalid_grant"
     assert not await is_authenticated(jeton, app)
     assert (await jeton.token(app, grant_type="password", username="alice", password=PASSWORD)).status_code == 401
+
+
+def test_idle_time_that_is_longer_than_the_session_is_warned_about(cli: CommandLine) -> None:
+    lifetimes = ("--refresh-idle-seconds", "100", "--refresh-absolute-seconds")
+    added = cli.json("client", "add", "app", "--public", "--grant", "password", "--scope", "read", *lifetimes, "99")
+    assert "--refresh-idle-seconds has no effect" in added["warning"]
+    assert cli.json("client", "set", "app", *lifetimes, "100")["warning"] is None

@@ -63,7 +63,8 @@ async def test_the_secret_of_a_client_ends_when_it_gets_a_key(cli: CommandLine, 
     with jeton.database.read() as connection:
         stored = load_clients(connection, ["job"])["job"]
     assert stored.secret_digests(jeton.clock.now()) == ()
-    cli.json("client", "set", "job", "--auth-method", "client_secret_basic", "--clear", "jwks")
+    without = cli.json("client", "set", "job", "--auth-method", "client_secret_basic", "--clear", "jwks")
+    assert "rotate-secret" in without["warning"]
     assert cli.json("client", "rotate-secret", "job")["client_secret"].startswith("jcs_")
 
 

@@ -4,7 +4,7 @@ from typing import Final
 
 from jeton.oauth.authorization.authorization_request import GRANT_TYPE
 from jeton.oauth.authorization.redirect_uris import redirect_uri_rejection_reason
-from jeton.oauth.clients import Client
+from jeton.oauth.clients import KEY_METHODS, Client
 from jeton.oauth.registration.metadata_document_urls import is_document_url
 
 _MAX_REDIRECT_URIS: Final = 100
@@ -42,6 +42,13 @@ def registration_warning(client: Client) -> str | None:
         warnings.append(
             "Its assertions may name the token endpoint: another server that pretends to be this one could use them"
             " (RFC 7523bis). Set --assertion-audience issuer as soon as the client can."
+        )
+    if not client.public and client.secret_digest is None and not client.auth_methods & set(KEY_METHODS):
+        warnings.append("It has no secret, and cannot authenticate: `jeton client rotate-secret` makes one.")
+    idle, absolute = (client.lifetimes.get(it) for it in ("refresh_idle_seconds", "refresh_absolute_seconds"))
+    if idle is not None and absolute is not None and idle > absolute:
+        warnings.append(
+            "Sessions end after --refresh-absolute-seconds: the longer --refresh-idle-seconds has no effect."
         )
     return " ".join(warnings) or None
 
