@@ -13,7 +13,7 @@ from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
 from jeton.storage.tables import issued_identifiers
 from support.cli_runner import CommandLine
-from support.in_process_server import ISSUER, App, Running, running, settings_for
+from support.in_process_server import ISSUER, MASTER_KEY, App, Running, running, settings_for
 
 ACCESS, REFRESH, OWN = "access_token", "refresh_token", "client's own"
 
@@ -201,3 +201,10 @@ def test_unknown_token_is_reported(cli: CommandLine, token: str) -> None:
 async def test_truncated_token_is_reported(login: Login) -> None:
     for kind in (ACCESS, REFRESH):
         assert login.problems(login.tokens[kind][:-1]) != []
+
+
+@pytest.mark.parametrize("text", ["\0", "\ud800"])
+def test_forged_claims_that_no_database_can_store_are_shown(database_url: str, text: str) -> None:
+    cli = CommandLine({"JETON_DATABASE__URL": database_url, "JETON_SECRETS__MASTER_KEY": MASTER_KEY})
+    token = f"{encoded({'alg': 'RS256'})}.{encoded({'sub': text, 'client_id': text})}.AAAA"
+    assert cli.json("token", "inspect", token)["claims"]["sub"] == text

@@ -87,8 +87,9 @@ def _is_active(claims: dict[str, Any], context: TokenContext, now: int, default_
 
 
 def _text(claims: Mapping[str, Any], name: str) -> str | None:
+    """Return the identifier, or None if the unverified claim is none: not every text can be looked up."""
     value = claims.get(name)
-    return value if isinstance(value, str) else None
+    return value if isinstance(value, str) and value.isascii() and value.isprintable() else None
 
 
 def _signature_problems(token: str, header: Mapping[str, Any], public_jwks: Mapping[str, Any]) -> Iterator[str]:
