@@ -103,6 +103,13 @@ PROBLEMS: dict[str, tuple[Findings, Level, str]] = {
     "secret file 660": (secret_file(0o660), FAIL, "its group may write"),
     "no proxy is trusted": (check_proxies(ISSUER, "127.0.0.1", ()), WARN, "all users share its address"),
     "another proxy is trusted": (check_proxies(ISSUER, "127.0.0.1", ("10.0.0.1",)), FAIL, "add 127.0.0.1"),
+    "IPv6 is trusted, and the proxy connects by IPv4": (
+        check_proxies(ISSUER, "127.0.0.1", ("::1",)),
+        FAIL,
+        "add 127.0.0.1",
+    ),
+    "IPv4 is trusted, and the proxy connects by IPv6": (check_proxies(ISSUER, "::1", ("127.0.0.1",)), FAIL, "add ::1"),
+    "secret file 664": (secret_file(0o664), FAIL, "every user may read"),
     "a public network is trusted": (check_proxies(ISSUER, "::", ("8.8.0.0/16",)), WARN, "8.8.0.0/16"),
     **{
         f"metrics at {it}": ([check_metrics(it, 9464)], WARN, "firewall")

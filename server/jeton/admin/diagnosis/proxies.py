@@ -1,7 +1,7 @@
 """Checks of `server.trusted_proxies` against the issuer and the address at which the server listens."""
 
 from collections.abc import Iterator, Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Final
 
 from jeton.admin.diagnosis.findings import Finding, fail, ok, warn
@@ -28,11 +28,19 @@ def check_proxies(issuer: str, host: str, trusted_proxies: Sequence[str]) -> Ite
             "the issuer is https, so a proxy terminates TLS, and server.trusted_proxies is empty",
             "name the proxy: otherwise all users share its address, and one attacker uses up the rate limits of all",
         )
-    elif behind_proxy and is_loopback(host) and not any(it in network for it in _LOOPBACK for network in networks):
+    elif behind_proxy and is_loopback(host) and not any(it in network for it in _peers(host) for network in networks):
+        peers = " or ".join(map(str, _peers(host)))
         yield fail(
             _CHECK,
-            f"only this machine reaches server.host {host}, and no loopback address is in server.trusted_proxies",
-            "add 127.0.0.1, from which the proxy connects",
+            f"only this machine reaches server.host {host}, and server.trusted_proxies does not contain {peers}",
+            f"add {_peers(host)[0]}, from which the proxy connects",
         )
     elif not public:
         yield ok(_CHECK, f"trusted: {', '.join(map(str, networks))}" if networks else "none, and none is needed")
+
+
+def _peers(host: str) -> Sequence[IPv4Address | IPv6Address]:
+    """Return the addresses from which a proxy connects to a loopback host: of its version, or of both for a name."""
+    if host == "localhost":
+        return _LOOPBACK
+    return [it for it in _LOOPBACK if it.version == ip_address(host).version]

@@ -25,8 +25,8 @@ def check_secret_files(files: Iterable[SecretFile]) -> Iterator[Finding]:
     files = list(files)
     exposed = [it for it in files if it.mode & (_OTHERS | _GROUP_MAY_WRITE)]
     for it in exposed:
-        who = "every user" if it.mode & _OTHERS else "its group"
-        what = "write" if it.mode & 0o022 else "read"
+        who, may_write = ("every user", 0o002) if it.mode & _OTHERS else ("its group", _GROUP_MAY_WRITE)
+        what = "write" if it.mode & may_write else "read"
         yield fail(_CHECK, f"{it.path} holds {it.holds}, and {who} may {what} it", f"chmod 600 {it.path}")
     if files and not exposed:
         yield ok(_CHECK, f"only their owners have access: {', '.join(str(it.path) for it in files)}")
