@@ -55,7 +55,7 @@ def test_installation_without_problems(doctor: CommandLine) -> None:
 
     assert {it["level"] for it in found} == {"ok"}
     assert [it["check"] for it in found] == [
-        *("database", "schema", "database", "signing keys", "files", "proxy", "metrics", "passwords")
+        *("database", "schema", "database", "signing keys", "files", "proxy", "metrics", "passwords", "passwords")
     ]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from jeton.admin.diagnosis.database import check_postgresql, check_sqlite, check_writable
 from jeton.admin.diagnosis.findings import Finding, Level, in_words
+from jeton.admin.diagnosis.hashing_memory import check_hashing_memory
 from jeton.admin.diagnosis.issuer import PublishedIssuer, check_address, check_issuer, check_unreachable
 from jeton.admin.diagnosis.metrics import check_metrics
 from jeton.admin.diagnosis.proxies import check_proxies
@@ -69,6 +70,7 @@ FINE: dict[str, Findings] = {
     "database accepts writes": [check_writable(writable=True)],
     "signing keys": signing_keys(),
     **{f"secret file {mode:o}": secret_file(mode) for mode in (0o600, 0o400, 0o440, 0o640)},
+    "memory of hashes": [check_hashing_memory(12, 2, 47104, 2**31)],
     "without a proxy": check_proxies("http://127.0.0.1:8000", "127.0.0.1", ()),
     "proxy elsewhere": check_proxies(ISSUER, "::", ("10.0.0.0/8",)),
     "proxy on this machine": check_proxies(ISSUER, "127.0.0.1", ("127.0.0.1",)),
@@ -110,6 +112,7 @@ PROBLEMS: dict[str, tuple[Findings, Level, str]] = {
     ),
     "IPv4 is trusted, and the proxy connects by IPv6": (check_proxies(ISSUER, "::1", ("127.0.0.1",)), FAIL, "add ::1"),
     "secret file 664": (secret_file(0o664), FAIL, "every user may read"),
+    "too little memory for hashes": ([check_hashing_memory(12, 2, 47104, 2**30)], WARN, "passwords.concurrency"),
     "a public network is trusted": (check_proxies(ISSUER, "::", ("8.8.0.0/16",)), WARN, "8.8.0.0/16"),
     **{
         f"metrics at {it}": ([check_metrics(it, 9464)], WARN, "firewall")

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from jeton.admin.diagnosis.database import check_postgresql, check_sqlite, check_writable
 from jeton.admin.diagnosis.findings import Finding, fail, ok, warn
+from jeton.admin.diagnosis.hashing_memory import check_hashing_memory
 from jeton.admin.diagnosis.issuer import check_address, check_issuer, check_unreachable
 from jeton.admin.diagnosis.metrics import check_metrics
 from jeton.admin.diagnosis.proxies import check_proxies
@@ -23,6 +24,7 @@ from jeton.config.checks import split_listen
 from jeton.config.settings import Settings
 from jeton.config.sources import ConfigError, read_settings_file, settings_file
 from jeton.crypto.breached_passwords import BreachedPasswordsError
+from jeton.crypto.hashing_concurrency import hashing_concurrency, process_resources
 from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.master_key import MasterKeyError
 from jeton.outbound.client import OutboundClient
@@ -51,6 +53,7 @@ def diagnose(
         yield check_metrics(*split_listen("metrics.listen", settings.metrics.listen))
     if outbound is not None:
         yield from _examine_issuer(server.issuer, outbound, kids)
+    yield _examine_hashing_memory(settings)
     yield _examine_breached_passwords(settings)
     yield from _examine_other_files(settings)
 
@@ -142,6 +145,12 @@ def _examine_issuer(issuer: str, outbound: OutboundClient, kids: Collection[str]
         yield check_unreachable(issuer, error.reason, error.detail)
         return
     yield from check_issuer(issuer, published, kids)
+
+
+def _examine_hashing_memory(settings: Settings) -> Finding:
+    passwords, workers, resources = settings.passwords, settings.server.workers, process_resources()
+    at_once = hashing_concurrency(passwords.concurrency, resources, workers, passwords.memory_kib, passwords.lanes)
+    return check_hashing_memory(at_once, workers, passwords.memory_kib, resources.memory_bytes)
 
 
 def _examine_breached_passwords(settings: Settings) -> Finding:
