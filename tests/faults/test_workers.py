@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from support.server_processes import ServerProcess, is_listening, server_process, wait_until
+from support.server_processes import (
+    ServerProcess,
+    environment,
+    free_port,
+    is_listening,
+    server_process,
+    wait_until,
+)
 
 SECONDS = 60
 
@@ -158,3 +165,20 @@ def test_failed_start_is_reported_once(tmp_path: Path) -> None:
 
         (line,) = server.log.splitlines()
         assert line.startswith("jeton: the database cannot be used: ")
+
+
+def test_signal_that_a_thread_of_a_library_takes_waits_until_the_parent_has_time(
+    sqlite_url: str, tmp_path: Path, installed_command: None
+) -> None:
+    thread = "import threading, time; threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
+    (tmp_path / "sitecustomize.py").write_text(thread, encoding="utf-8")
+    variables = environment(sqlite_url, SERVER__DRAIN_SECONDS="0")
+    variables["PYTHONPATH"] = os.pathsep.join([str(tmp_path), variables["PYTHONPATH"]])
+    with ServerProcess(free_port(), tmp_path, variables, ("--workers", "2")).serving() as server:
+        await_workers(server, 2)
+        server.signal(signal.SIGHUP)
+        wait_until(lambda: len(server.workers) == 3, "the process that tries the start", SECONDS)
+
+        server.signal(signal.SIGTERM)
+
+        assert server.wait() == 0

@@ -1,8 +1,8 @@
 """Worker processes: forked from a parent that has loaded the code, replaced if they die or hang, restarted one by one.
 
-The parent has no threads, no event loop and no open database, because a fork would copy half of each: what it opened to
-load the code is closed again. Signals that it
-handles are blocked and taken one at a time, so that none interrupts its work.
+The parent has no threads of its own, no event loop and no open database, because a fork would copy half of each: what
+it opened to load the code is closed again. Signals that it handles are blocked and taken one at a time, so that none
+interrupts its work.
 """
 
 import gc
@@ -75,6 +75,9 @@ class Workers:
         Exit with the status of the first worker if that cannot start: its message has been printed by then.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        # A thread that an SDK of OpenTelemetry has started before may take one, which would then end this process. The
+        # handler runs in this thread, where the signal is blocked, and so waits.
+        handlers = {it: signal.signal(it, lambda number, _: signal.raise_signal(number)) for it in _SIGNALS}
         gc.freeze()
         parent = self._attempt(self._restart) if self._workers else self._start()
         while parent is None and not self._stopping:
@@ -82,8 +85,8 @@ class Workers:
         if parent is None:
             self._stop()
         else:
-            for number in _FOR_PARENT:
-                signal.signal(number, signal.SIG_IGN)
+            for number, handler in handlers.items():
+                signal.signal(number, signal.SIG_IGN if number in _FOR_PARENT else handler or signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         return parent
 
