@@ -11,11 +11,11 @@ DEFAULT_METRICS_LISTEN: Final = "127.0.0.1:9464"
 
 Seconds = Annotated[int, Meta(ge=0, le=10 * 366 * 86400)]
 PositiveSeconds = Annotated[int, Meta(ge=1, le=10 * 366 * 86400)]
-WebAddress = Annotated[str, Meta(pattern="^(https?://[^ ]+)?$", description="an http or https URL")]
+WebAddress = Annotated[str, Meta(pattern="^(https?://[^ ]+)?\\Z", description="an http or https URL")]
 CertificateHeaderFormat = Annotated[
     str,
     Meta(
-        pattern="^(|rfc9440( [A-Za-z0-9-]+)?|nginx [A-Za-z0-9-]+)$",
+        pattern="^(|rfc9440( [A-Za-z0-9-]+)?|nginx [A-Za-z0-9-]+)\\Z",
         description="rfc9440, or nginx and the name of a header, such as nginx X-Client-Cert",
     ),
 ]
@@ -99,7 +99,7 @@ class SessionSettings(Struct, frozen=True, forbid_unknown_fields=True):
 class PageSettings(Struct, frozen=True, forbid_unknown_fields=True):
     name: Annotated[str, Meta(min_length=1, max_length=60)] = "Jeton"
     logo: str = ""
-    accent: Annotated[str, Meta(pattern="^(#[0-9A-Fa-f]{6})?$", description="a color such as #1d4ed8")] = ""
+    accent: Annotated[str, Meta(pattern="^(#[0-9A-Fa-f]{6})?\\Z", description="a color such as #1d4ed8")] = ""
     terms_uri: WebAddress = ""
     privacy_uri: WebAddress = ""
     support: str = ""
