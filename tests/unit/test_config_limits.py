@@ -67,7 +67,9 @@ REFUSED: dict[str, list[dict[str, str]]] = {
         {"TOKENS__DEFAULT_AUDIENCE": it} for it in ("a b", " a", "a\t", "a\u00a0b", "\udcff")
     ],
     r"needs server\.trusted_proxies": [{HEADER: "nginx X-Cert"}],
-    "client_certificate_header": [PROXY | {HEADER: it} for it in ("nginx", "apache X", "X-Cert", "rfc9440 a b", "rfc9440\n")],
+    "client_certificate_header": [
+        PROXY | {HEADER: it} for it in ("nginx", "apache X", "X-Cert", "rfc9440 a b", "rfc9440\n")
+    ],
     r"metrics\.listen": [{"METRICS__LISTEN": "a b:1"}],
     r"pkcs11\.module is missing": [{"KEYS__STORE": "pkcs11"}, {"PKCS11__TOKEN_LABEL": "jeton", "PKCS11__PIN": "1234"}],
     r"pkcs11\.token_label is missing": [{"PKCS11__MODULE": "/lib/hsm.so"}],

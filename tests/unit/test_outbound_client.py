@@ -12,6 +12,7 @@ import pytest
 
 from jeton.outbound.client import OutboundClient
 from jeton.outbound.messages import OutboundError
+from jeton.outbound.resolution import SystemResolver
 from support.remote_server import RemoteRequest, RemoteServer, remote_server, response
 from support.tls_certificates import tls_contexts
 
@@ -220,3 +221,15 @@ async def test_next_address_is_tried_the_largest_body_accepted_and_no_proxy_vari
     addresses = ("127.0.0.9", "127.0.0.1")
     async with serving(response(body=b"x" * 1000)) as server, connected(*addresses, max_body_bytes=1000) as client:
         assert len((await client.get(f"http://{NAME}:{server.port}/")).body) == 1000
+
+
+async def test_system_that_has_no_thread_left_loses_no_place_for_later_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    resolve = SystemResolver(1)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        with pytest.raises(OSError, match="thread"):
+            await resolve("127.0.0.1", 80)
+    assert await asyncio.wait_for(resolve("127.0.0.1", 80), 5) == ["127.0.0.1"]

@@ -41,5 +41,10 @@ class SystemResolver:
             with suppress(RuntimeError):  # The loop is closed.
                 loop.call_soon_threadsafe(finish, addresses, failure)
 
-        threading.Thread(target=run, name="resolution", daemon=True).start()
+        try:
+            threading.Thread(target=run, name="resolution", daemon=True).start()
+        except RuntimeError as error:
+            # The system has no thread left. Without this, every such name would take a place for ever.
+            self._free.release()
+            raise OSError(str(error)) from None
         return await resolved
