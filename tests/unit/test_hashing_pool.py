@@ -171,3 +171,15 @@ async def test_concurrency_never_exceeds_the_threads() -> None:
     pool.close()
 
     assert most == 2
+
+
+async def test_system_that_has_no_thread_left_loses_no_place(
+    pool: HashingPool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = value_of("jeton_password_hashes", state="running")
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", Mock(side_effect=RuntimeError("can't start new thread")))
+        with pytest.raises(HashingBusyError):
+            await asyncio.wait_for(pool.run(lambda: True, "alice", HOME), 5)
+    assert value_of("jeton_password_hashes", state="running") == running
+    assert await asyncio.wait_for(pool.run(lambda: True, "alice", HOME), 5)

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 class HashingBusyError(TemporarilyUnavailableError):
-    """The pool and its queue are full, or there is no memory for a hash: try again in a moment."""
+    """The pool and its queue are full, or there is no memory or thread for a hash: try again in a moment."""
 
 
 class _Job(Frozen, eq=False):
@@ -72,7 +72,7 @@ class HashingPool:
     async def run(self, work: Callable[[], T], account: str, network: str | None) -> T:
         """Run `work` in a thread and return its result.
 
-        Raise HashingBusyError if the queue has no place, or if there is no memory.
+        Raise HashingBusyError if the queue has no place, or if there is no memory or thread.
         """
         result: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         job = _Job(tracing.traced("password hash", work), account, network, result)
@@ -115,7 +115,14 @@ class HashingPool:
             self._served.clear()
         self._served.update(dict.fromkeys(job.queues, self._count))
         loop = asyncio.get_running_loop()
-        future = self._threads.submit(job.work)
+        try:
+            future = self._threads.submit(job.work)
+        except RuntimeError:
+            # The system has no thread left, or the pool is closed. Without this, the place would be lost for ever.
+            self._idle += 1
+            self._running_now.dec()
+            job.result.set_exception(_busy())
+            return
         future.add_done_callback(lambda done: loop.call_soon_threadsafe(self._finish, job, done))
 
     def _finish(self, job: _Job, done: Future[Any]) -> None:
@@ -126,7 +133,7 @@ class HashingPool:
             for waiting in self._waiting:
                 waiting.result.set_exception(HashingBusyError())
             self._waiting.clear()
-        elif self._waiting:
+        while self._idle and self._waiting:
             following = min(self._waiting, key=self._last_served)
             self._waiting.remove(following)
             self._start(following)
