@@ -1,5 +1,6 @@
 """Metrics: what is counted, and that no label has a value from outside."""
 
+import asyncio
 import math
 from unittest.mock import Mock
 
@@ -7,6 +8,8 @@ import httpx2
 import pytest
 from sqlalchemy import delete
 
+from jeton.cli.processes.listening import bind_sockets
+from jeton.cli.processes.metrics_listener import MetricsListener
 from jeton.http.metrics_page import metrics_page
 from jeton.login import concurrency
 from jeton.oauth.backchannel_logout import STATES
@@ -170,6 +173,18 @@ async def test_metrics_page_answers_nothing_else() -> None:
     assert shown.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert series_in(shown.text, "jeton_decisions_total", reason="code_reused") >= 0
     assert (post.status_code, post.headers["allow"], other.status_code) == (405, "GET, HEAD", 404)
+
+
+async def test_each_response_of_the_listener_has_a_date() -> None:
+    (listening,) = bind_sockets("127.0.0.1", 0, listen=True)
+    serving = asyncio.create_task(MetricsListener([listening]).run())
+    for request in (b"GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", b"no request\r\n"):
+        reader, writer = await asyncio.open_connection(*listening.getsockname())
+        writer.write(request)
+        assert b"\r\ndate: " in await asyncio.wait_for(reader.read(), 5)
+        writer.close()
+    serving.cancel()
+    await asyncio.wait([serving])
 
 
 @pytest.mark.requirement("ME07")

@@ -118,6 +118,25 @@ async def test_invalid_response_becomes_500_or_aborts_if_it_has_begun(
         assert peer.is_ended
 
 
+DATE = (b"date", b"Thu, 01 Jan 1970 00:00:00 GMT")
+
+
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [(b"GET / HTTP/9\r\n", b"400 Bad Request"), (HEAD, b"500 Internal Server Error")],
+)
+async def test_errors_of_the_connection_have_a_date_and_none_to_head_has_a_body(
+    request_bytes: bytes, status: bytes
+) -> None:
+    async with connected(answering(ABC)) as (server, peer):
+        server.state.default_headers = [DATE]
+        await peer.send(request_bytes)
+
+        head, _, content = peer.answer.partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 " + status + b"\r\ndate: " + DATE[1] + b"\r\n")
+        assert content == (b"" if request_bytes is HEAD else b"Bad Request.")
+
+
 async def test_expect_100_continue_is_answered() -> None:
     async with connected() as (_, peer):
         await peer.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n")

@@ -14,7 +14,7 @@ from jeton.http1.connection_table import ConnectionTable
 from jeton.http1.request_body import Body, ChunkedBody, SizedBody
 from jeton.http1.request_cycle import RequestCycle
 from jeton.http1.request_head import HeadReader, RejectedRequestError, RequestHead
-from jeton.http1.response_encoder import REJECTIONS, render_headers
+from jeton.http1.response_encoder import render_headers, render_rejection
 
 # Deadlines in seconds. For a head: from its first byte, and for the first request from the start of the connection.
 HEAD_SECONDS: Final = 10
@@ -74,7 +74,7 @@ class Connection(asyncio.BufferedProtocol):
         self._set_deadline(HEAD_SECONDS)
         self._state.connections.add(self)  # type: ignore[arg-type]
         if not self._table.admit(self):
-            transport.write(REJECTIONS[503])
+            transport.write(render_rejection(503, self.common_headers))
             self._close()
 
     def get_buffer(self, sizehint: int) -> memoryview:
@@ -257,7 +257,7 @@ class Connection(asyncio.BufferedProtocol):
                 return
         # Not in the context of this call, which may be that of the request before.
         Context().run(log.info, "request_rejected", status=status, ip=self._client and self._client[0])
-        self._transport.write(REJECTIONS[status])
+        self._transport.write(render_rejection(status, self.common_headers, cycle.method if cycle else ""))
         self._linger()
 
     def _linger(self) -> None:

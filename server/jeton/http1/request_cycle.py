@@ -7,7 +7,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Scope
 
 from jeton.http1.request_body import Body
-from jeton.http1.response_encoder import CONTINUE, REJECTIONS, ResponseEncoder
+from jeton.http1.response_encoder import CONTINUE, ResponseEncoder, render_rejection
 
 # Reading pauses while the application has not taken more than this many bytes of the body.
 MAX_UNREAD_BODY: Final = 64 * 1024
@@ -50,6 +50,10 @@ class RequestCycle:
         self.is_started = False
         self.is_complete = False
 
+    @property
+    def method(self) -> str:
+        return str(self._scope["method"])
+
     def feed(self, data: bytes) -> bool:
         """Add a piece of the body. Return False if reading is to pause until the application has taken it."""
         if data:
@@ -86,7 +90,7 @@ class RequestCycle:
                 self._connection.abort()
         elif not self._is_disconnected:
             self.is_started = self.is_complete = True
-            self._connection.write(REJECTIONS[500])
+            self._connection.write(render_rejection(500, self._connection.common_headers, self.method))
             self._connection.finish(keeps_alive=False)
 
     async def _receive(self) -> Message:

@@ -92,15 +92,21 @@ def _unnamed(status: int) -> bytes:
     return b"HTTP/1.1 %d \r\n" % status
 
 
-def _rejection(status: HTTPStatus) -> bytes:
-    text = f"{status.phrase}.".encode()
-    return _STATUS_LINES[status] + (
-        b"content-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\n"
-        b"content-length: %d\r\nconnection: close\r\n\r\n%b" % (len(text), text)
+def render_rejection(status: int, common: bytes, method: str = "") -> bytes:
+    """Return the response that the connection itself writes, without running the application. It closes the connection.
+
+    `common` is the header lines of every response. A response to HEAD has no body (RFC 9110 section 9.3.2).
+    """
+    text = b"" if method == "HEAD" else _REJECTIONS[status]
+    return b"".join(
+        (
+            _STATUS_LINES[status],
+            common,
+            b"content-type: text/plain; charset=utf-8\r\ncache-control: no-store\r\n",
+            b"content-length: %d\r\nconnection: close\r\n\r\n" % len(_REJECTIONS[status]),
+            text,
+        )
     )
 
 
-# Written by the connection itself, without running the application.
-REJECTIONS: Final = {
-    status.value: _rejection(status) for status in map(HTTPStatus, (400, 408, 431, 500, 501, 503, 505))
-}
+_REJECTIONS: Final = {it.value: f"{it.phrase}.".encode() for it in map(HTTPStatus, (400, 408, 431, 500, 501, 503, 505))}

@@ -5,6 +5,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Sequence
+from email.utils import formatdate
 from typing import Final, cast
 
 import click
@@ -40,9 +41,12 @@ class MetricsListener(Frozen):
         config = uvicorn.Config(app, http=cast("type[asyncio.Protocol]", factory), ws="none", log_config=None)
         config.load()
         loop, state = asyncio.get_running_loop(), ServerState()
+        state.default_headers = [_date()]
         servers = [await loop.create_server(lambda: factory(config, state, {}), sock=it) for it in self.sockets]
         try:
-            await loop.create_future()
+            while True:
+                await asyncio.sleep(1)
+                state.default_headers = [_date()]
         finally:
             for server in servers:
                 server.close()
@@ -52,6 +56,11 @@ class MetricsListener(Frozen):
     def remove_folder(self) -> None:
         if self.folder is not None:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _date() -> tuple[bytes, bytes]:
+    """Return the header field that each response has, which uvicorn sets for its own listener (RFC 9110 6.6.1)."""
+    return b"date", formatdate(usegmt=True).encode()
 
 
 def open_metrics_listener(settings: Settings) -> MetricsListener:
