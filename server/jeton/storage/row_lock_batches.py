@@ -119,7 +119,7 @@ class RowLockBatches(Generic[Item, Result]):
             return self._record_locked(batch, self._attempt(batch))
         free = [it for it in batch if waited_for.isdisjoint(self._rows(it.item))]
         done = dict(zip(free, self._attempt(free) if free else (), strict=True))
-        return self._record_locked(batch, [done.get(it) or RowLockedError() for it in batch])
+        return self._record_locked(batch, [done[it] if it in done else RowLockedError() for it in batch])
 
     def _record_locked(
         self, batch: Sequence[Pending[Item]], results: Sequence[Result | Exception]
