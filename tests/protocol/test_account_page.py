@@ -13,6 +13,7 @@ from support.audit_trail import verified_records
 from support.authorization_codes import add_app, add_resource, redeem
 from support.browsing import Browser, browser
 from support.in_process_server import PASSWORD, Running
+from support.stored_sessions import revoke_reason
 
 NEW_PASSWORD = "a much better battery horse"
 
@@ -74,8 +75,10 @@ async def test_page_says_what_ended_and_withdrawn_access_is_asked_for_again(jeto
         await visitor.submit("/me/browsers/end")
         assert "That browser was signed out." in visitor.page.text
         assert not await other.is_signed_in()
-    await visitor.submit("/me/apps/end")
+    code = await visitor.allow(app)
+    await visitor.submit_on("/me", "/me/apps/end")
     assert "The app no longer has access." in visitor.page.text
+    assert revoke_reason(jeton, code) == "consent_withdrawn"
     await visitor.change_password(NEW_PASSWORD)
     assert "Your password was changed." in visitor.page.text
     assert visitor.path == "/me"

@@ -99,13 +99,14 @@ async def test_events_of_a_session_are_recorded(
 
 @pytest.mark.requirement("AU01")
 async def test_events_in_a_browser_are_recorded(jeton: Running) -> None:
-    jeton.add_user("alice", email="alice@example.com")
+    alice = jeton.add_user("alice", email="alice@example.com")
     app = add_app(jeton, refresh_token="always")
     async with browser(jeton) as visitor:
         code = await visitor.allow(app)
         await redeem(jeton, app, code)
         await redeem(jeton, app, code)
         await visitor.submit_on("/me", "/me/apps/end")
+        await visitor.submit_on("/me/profile", "/me/profile", name="Alice")
         await visitor.change_password(NEW_PASSWORD)
         await visitor.submit_on("/me", "/sign-out")
     assert told(jeton) == [
@@ -116,9 +117,12 @@ async def test_events_in_a_browser_are_recorded(jeton: Running) -> None:
         ("code_replayed", "code_reused", "client", "failure"),
         ok("session_ended", "code_reused", "server"),
         ok("consent_withdrawn", "consent_withdrawn", "user"),
+        ok("profile_changed", "profile_changed", "user"),
         ok("password_changed", "password_changed", "user"),
         ok("signed_out", "signed_out", "user"),
     ]
+    withdrawn = recorded(jeton)[6]
+    assert (withdrawn.sub, withdrawn.client_id, withdrawn.sid) == (alice.sub, app.client_id, None)
     of_the_app = recorded(jeton)[1:6]
     assert {(it.sid, it.client_id) for it in of_the_app} == {(of_the_app[0].sid, app.client_id)}
 

@@ -124,6 +124,8 @@ async def test_refresh_token_is_taken_from_the_cookie_and_nowhere_else(jeton: Ru
     revoked = await jeton.post("/oauth/revoke", app, PAGE, token=token)
 
     assert outcome(in_body) == outcome(revoked) == (400, "invalid_request")
+    of_access_token = await jeton.post("/oauth/revoke", app, PAGE, token="an access token")
+    assert (outcome(of_access_token), "set-cookie" in of_access_token.headers) == ((200, None), False)
     for other in (None, f"{name}=jrt_{'A' * 76}"):
         assert outcome(await refresh(jeton, app, other)) == (400, "invalid_grant")
     assert outcome(await refresh(jeton, app, cookie)) == (200, None)

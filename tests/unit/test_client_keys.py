@@ -80,6 +80,8 @@ def test_only_the_members_of_the_key_and_its_own_certificate_are_kept() -> None:
 
     assert key.jwk == {"kty": "EC", "crv": "P-256", "x": EC["x"], "y": EC["y"]}
     assert key.certificate == b"\1\2\3"
+    (unknown,) = parse_client_keys({"keys": [{"kty": "new", "x5c": ["AQID"]}]})
+    assert (unknown.jwk, unknown.certificate) == ({}, b"\1\2\3")
 
 
 @pytest.mark.requirement("CA05")

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from jeton.oauth.browser_session_rules import EndBrowserSessions, SignedIn
-from jeton.oauth.consent_rules import Withdrawal
 from jeton.oauth.decisions import Decision, Deny, End, EndSessions, Issue, IssueCode
 from jeton.oauth.self_service import ChangeProfile
 from jeton.oauth.sessions import Family
@@ -160,6 +159,4 @@ def _parties(decision: Decision) -> tuple[str | None, str | None, str | None]:
             return session.sub, None, session.browser_session_id
         case EndSessions(user=user) | ChangeProfile(user=user) if user is not None:
             return user.sub, None, None
-        case Withdrawal(sub=sub, client_id=client_id):
-            return sub, client_id, None
     return None, None, None
