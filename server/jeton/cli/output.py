@@ -24,7 +24,7 @@ def print_before_commit(result: Mapping[str, Any], *, as_json: bool) -> None:
     """Print a result that may hold a secret, within the transaction that stores its digest.
 
     If it cannot be written, for instance because the disk is full, the OSError rolls the transaction back: otherwise
-    the secret would be in effect, and nobody would know it.
+    the secret would be in effect, and unknown.
     """
     print_result(result, as_json=as_json)
 

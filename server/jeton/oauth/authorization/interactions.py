@@ -79,7 +79,7 @@ def freshness_on_arrival(request: AuthorizationRequest, session: BrowserSession 
         return authenticate_again(session, now)
     if request.max_age is None:
         return ANY_AUTHENTICATION
-    # The clock was ahead and has been put back: nobody knows how long ago that was.
+    # The clock was ahead and has been put back: how long ago that was is unknown.
     if session is not None and session.auth_time > now + _CLOCK_DIFFERENCE_SECONDS:
         return authenticate_again(session, now)
     return Freshness(now - request.max_age)
