@@ -7,11 +7,13 @@ import pytest
 from jeton.crypto.authorization_code import AuthorizationCodes, parse_authorization_code, s256_challenge
 from jeton.crypto.master_key import MasterKeyError, MasterKeys
 from jeton.crypto.refresh_token import RefreshTokens, generate_family_secret, generate_sid, parse_refresh_token
+from support.builders import family
 
 KEYS = MasterKeys([b"a" * 32, b"b" * 32])
 OLDER = next(it for it in KEYS if it != KEYS.newest)
 CODES, OF_OTHER_KEYS = AuthorizationCodes(KEYS), AuthorizationCodes(MasterKeys([b"c" * 32]))
 SID, SECRET = generate_sid(), generate_family_secret()
+FAMILY = family(SID, master_key_id=KEYS.newest, secret=SECRET)
 CODE = CODES.derive(SID, KEYS.newest, SECRET)
 TOKEN = RefreshTokens(KEYS).derive(SID, 0, KEYS.newest, SECRET)
 ANOTHER_VERSION = "jac_" + base64.urlsafe_b64encode(b"\x02" + b"x" * 52).rstrip(b"=").decode()
@@ -27,10 +29,9 @@ def test_a_code_is_derived_and_genuine_for_its_family_and_master_key_only() -> N
     assert presented is not None
     assert (presented.sid, presented.master_key_id, len(presented.tag)) == (SID, KEYS.newest, 32)
     assert SECRET.hex() not in repr(presented)
-    assert CODES.is_genuine(presented, KEYS.newest, SECRET) is True
-    assert CODES.is_genuine(presented, KEYS.newest, generate_family_secret()) is False
-    assert CODES.is_genuine(presented, OLDER, SECRET) is False
-    assert OF_OTHER_KEYS.is_genuine(presented, KEYS.newest, SECRET) is None
+    others = [FAMILY._replace(secret=generate_family_secret()), FAMILY._replace(master_key_id=OLDER)]
+    assert [CODES.is_genuine(presented, it) for it in (FAMILY, *others, None)] == [True, False, False, None]
+    assert OF_OTHER_KEYS.is_genuine(presented, FAMILY) is None
     with pytest.raises(MasterKeyError, match="not configured"):
         OF_OTHER_KEYS.derive(SID, KEYS.newest, SECRET)
 
@@ -40,7 +41,7 @@ def test_each_changed_character_makes_the_code_malformed_or_forged() -> None:
     for place in range(len(CODE)):
         changed = CODE[:place] + ("A" if CODE[place] != "A" else "B") + CODE[place + 1 :]
         presented = parse_authorization_code(changed)
-        assert presented is None or not CODES.is_genuine(presented, KEYS.newest, SECRET), place
+        assert presented is None or not CODES.is_genuine(presented, FAMILY), place
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,14 @@ from jeton.crypto.refresh_token import (
     is_sid,
     parse_refresh_token,
 )
+from support.builders import family
 
 MASTER_KEYS, OTHER_KEYS = MasterKeys([b"m" * 32]), MasterKeys([b"n" * 32])
 BOTH_KEYS = MasterKeys([b"m" * 32, b"n" * 32])
 KEY_ID = MASTER_KEYS.newest
 TOKENS = RefreshTokens(MASTER_KEYS)
 SID, SECRET = generate_sid(), generate_family_secret()
+FAMILY = family(SID, master_key_id=KEY_ID, secret=SECRET)
 TOKEN = TOKENS.derive(SID, 7, KEY_ID, SECRET)
 RAW = base64.urlsafe_b64decode(TOKEN.removeprefix("jrt_"))
 
@@ -38,7 +40,7 @@ def encoded(raw: bytes) -> str:
 def is_genuine(token: str) -> bool:
     """Return whether this is taken for a token of the family, of any generation."""
     presented = parse_refresh_token(token)
-    return presented is not None and TOKENS.is_genuine(presented, KEY_ID, SECRET) is True
+    return presented is not None and TOKENS.is_genuine(presented, FAMILY) is True
 
 
 @pytest.mark.requirement("A48")
@@ -89,9 +91,9 @@ def test_family_secret_or_master_key_alone_forges_nothing() -> None:
 
 @pytest.mark.requirement("A46", "A48")
 def test_token_is_genuine_only_for_its_family_and_its_master_key_without_which_it_is_undecided() -> None:
-    families = [(KEY_ID, SECRET), (KEY_ID, generate_family_secret()), (OTHER_KEYS.newest, SECRET)]
-    for keys, genuine in ((BOTH_KEYS, [True, False, False]), (OTHER_KEYS, [None, None, False])):
-        assert [RefreshTokens(keys).is_genuine(parsed(TOKEN), *it) for it in families] == genuine
+    others = [FAMILY._replace(secret=generate_family_secret()), FAMILY._replace(master_key_id=OTHER_KEYS.newest)]
+    for keys, genuine in ((BOTH_KEYS, [True, False, False, None]), (OTHER_KEYS, [None, None, False, None])):
+        assert [RefreshTokens(keys).is_genuine(parsed(TOKEN), it) for it in (FAMILY, *others, None)] == genuine
 
 
 def test_derivation_never_changes_because_tokens_are_not_stored() -> None:
@@ -145,4 +147,4 @@ def test_sids_and_secrets_are_random_and_long_enough() -> None:
 
 @pytest.mark.requirement("A50", "O18")
 def test_repr_never_contains_the_tag() -> None:
-    assert repr(parsed(TOKEN)) == f"PresentedRefreshToken(sid='{SID}', generation=7, master_key_id='{KEY_ID}')"
+    assert repr(parsed(TOKEN)) == f"PresentedRefreshToken(sid='{SID}', master_key_id='{KEY_ID}', generation=7)"

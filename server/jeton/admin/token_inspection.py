@@ -58,7 +58,7 @@ def inspect_refresh_token(
     """Look up the session of a refresh token, and verify the token against it."""
     context = load_token_contexts(connection, [TokenSubject(sid=token.sid)], now)[0]
     family, tokens = context.family, RefreshTokens(master_keys)
-    genuine = None if family is None else tokens.is_genuine(token, family.master_key_id, family.secret)
+    genuine = tokens.is_genuine(token, family)
     if family is not None and genuine is None:
         problem = f"its session needs the master key {family.master_key_id}, which is not in secrets.master_key"
         return Inspection("refresh token", [problem])

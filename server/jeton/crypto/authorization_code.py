@@ -8,13 +8,12 @@ family's secret. A code is generation zero of its family, so that it names no ge
 
 import base64
 import hashlib
-import hmac
 import re
 from typing import Final
 
 from jeton.crypto.base64url import base64url
-from jeton.crypto.master_key import MasterKeyError, MasterKeys
-from jeton.frozen import Frozen, Hidden
+from jeton.crypto.family_tags import FamilyTags, Tagged
+from jeton.crypto.master_key import MasterKeys
 
 PREFIX: Final = "jac_"
 _VERSION: Final = b"\x01"
@@ -22,13 +21,8 @@ _SHAPE: Final = re.compile(r"jac_[A-Za-z0-9_-]{71}")
 _PURPOSE: Final = b"authorization code v1\0"
 
 
-class PresentedCode(Frozen):
+class PresentedCode(Tagged):
     """A well-formed code, not verified until `is_genuine` returns True."""
-
-    sid: str
-    master_key_id: str
-    signed: Hidden[bytes]
-    tag: Hidden[bytes]
 
 
 def parse_authorization_code(text: str) -> PresentedCode | None:
@@ -41,33 +35,16 @@ def parse_authorization_code(text: str) -> PresentedCode | None:
     return PresentedCode(base64url(raw[5:21]), raw[1:5].hex(), raw[:21], raw[21:])
 
 
-class AuthorizationCodes:
+class AuthorizationCodes(FamilyTags):
     """Derives and verifies authorization codes under the master keys."""
 
     def __init__(self, master_keys: MasterKeys) -> None:
-        self._keys = {key_id: master_keys.derive(key_id, _PURPOSE) for key_id in master_keys}
+        super().__init__(master_keys, _PURPOSE)
 
     def derive(self, sid: str, master_key_id: str, secret: bytes) -> str:
         """Derive the code of a family. Deterministic. Raise MasterKeyError if the key is not configured."""
-        if master_key_id not in self._keys:
-            raise MasterKeyError(f"master key {master_key_id} is not configured: add it to secrets.master_key")
         signed = _VERSION + bytes.fromhex(master_key_id) + base64.urlsafe_b64decode(sid + "==")
-        return PREFIX + base64url(signed + self._tag(signed, master_key_id, secret))
-
-    def is_genuine(self, presented: PresentedCode, master_key_id: str, secret: bytes) -> bool | None:
-        """Return whether the tag is that of the family's code.
-
-        Return None if that cannot be determined: code and family have the same master key, and it is not configured.
-        """
-        if presented.master_key_id != master_key_id:
-            return False
-        if master_key_id not in self._keys:
-            return None
-        return hmac.compare_digest(self._tag(presented.signed, master_key_id, secret), presented.tag)
-
-    def _tag(self, signed: bytes, master_key_id: str, secret: bytes) -> bytes:
-        family_key = hmac.digest(self._keys[master_key_id], secret, "sha256")
-        return hmac.digest(family_key, signed, "sha256")
+        return PREFIX + base64url(signed + self.tag(signed, master_key_id, secret))
 
 
 def s256_challenge(code_verifier: str) -> str:

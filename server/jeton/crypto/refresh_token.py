@@ -9,7 +9,6 @@ verified. 57 bytes are exactly 76 characters, so that each token has one encodin
 
 import base64
 import hashlib
-import hmac
 import re
 import secrets
 from collections.abc import Mapping
@@ -18,8 +17,8 @@ from typing import Any, Final
 import msgspec
 
 from jeton.crypto.base64url import base64url
-from jeton.crypto.master_key import MasterKeyError, MasterKeys
-from jeton.frozen import Frozen, Hidden
+from jeton.crypto.family_tags import FamilyTags, Tagged
+from jeton.crypto.master_key import MasterKeys
 
 PREFIX: Final = "jrt_"
 _VERSION: Final = b"\x01"
@@ -28,14 +27,10 @@ _SID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 _PURPOSE: Final = b"refresh token v1\0"
 
 
-class PresentedRefreshToken(Frozen):
+class PresentedRefreshToken(Tagged):
     """A well-formed token, not verified until `is_genuine` returns True."""
 
-    sid: str
     generation: int
-    master_key_id: str
-    signed: Hidden[bytes]
-    tag: Hidden[bytes]
 
 
 def generate_sid() -> str:
@@ -61,32 +56,19 @@ def parse_refresh_token(text: str) -> PresentedRefreshToken | None:
     if raw[:1] != _VERSION:
         return None
     sid = base64url(raw[5:21])
-    return PresentedRefreshToken(sid, int.from_bytes(raw[21:25]), raw[1:5].hex(), raw[:25], raw[25:])
+    return PresentedRefreshToken(sid, raw[1:5].hex(), raw[:25], raw[25:], int.from_bytes(raw[21:25]))
 
 
-class RefreshTokens:
+class RefreshTokens(FamilyTags):
     """Derives and verifies refresh tokens under the master keys."""
 
     def __init__(self, master_keys: MasterKeys) -> None:
-        self._keys = {key_id: master_keys.derive(key_id, _PURPOSE) for key_id in master_keys}
+        super().__init__(master_keys, _PURPOSE)
 
     def derive(self, sid: str, generation: int, master_key_id: str, secret: bytes) -> str:
         """Derive the token of one generation. Deterministic. Raise MasterKeyError if the key is not configured."""
         signed = _VERSION + bytes.fromhex(master_key_id) + base64.urlsafe_b64decode(sid + "==") + generation.to_bytes(4)
-        tag = hmac.digest(self._family_key(master_key_id, secret), signed, "sha256")
-        return PREFIX + base64.urlsafe_b64encode(signed + tag).decode()
-
-    def is_genuine(self, presented: PresentedRefreshToken, master_key_id: str, secret: bytes) -> bool | None:
-        """Return whether the tag is that of the family's token of this generation.
-
-        Return None if that cannot be determined: token and family have the same master key, and it is not configured.
-        """
-        if presented.master_key_id != master_key_id:
-            return False
-        if master_key_id not in self._keys:
-            return None
-        tag = hmac.digest(self._family_key(master_key_id, secret), presented.signed, "sha256")
-        return hmac.compare_digest(tag, presented.tag)
+        return PREFIX + base64.urlsafe_b64encode(signed + self.tag(signed, master_key_id, secret)).decode()
 
     def derive_jti(self, generation: int, claims: Mapping[str, Any], master_key_id: str, secret: bytes) -> str:
         """Derive the `jti` of an access token of a generation from its other claims.
@@ -94,17 +76,8 @@ class RefreshTokens:
         A repeated response has the same one, and a token that says anything else another one.
         """
         message = b"jti\0%d\0%b" % (generation, msgspec.json.encode(claims))
-        tag = hmac.digest(self._family_key(master_key_id, secret), message, "sha256")
-        return base64url(tag[:16])
+        return base64url(self.tag(message, master_key_id, secret)[:16])
 
     def idempotency_digest(self, key: str) -> bytes:
         """Return the stored digest of an Idempotency-Key."""
         return hashlib.sha256(b"idempotency\0" + key.encode()).digest()
-
-    def _family_key(self, master_key_id: str, secret: bytes) -> bytes:
-        try:
-            return hmac.digest(self._keys[master_key_id], secret, "sha256")
-        except KeyError:
-            raise MasterKeyError(
-                f"master key {master_key_id} is not configured: add it to secrets.master_key"
-            ) from None

@@ -51,7 +51,7 @@ class ShowCookieSession(Frozen):
             return _SIGNED_OUT
         context, now = await self.lookups.token_context(TokenSubject(sid=token.sid)), self.clock.now()
         family, user = context.family, context.user
-        genuine = None if family is None else self.refresh_tokens.is_genuine(token, family.master_key_id, family.secret)
+        genuine = self.refresh_tokens.is_genuine(token, family)
         if family is None or genuine is False:
             await self.request_limits.count_unknown_token(source)
         if family is None or user is None:

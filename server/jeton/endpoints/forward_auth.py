@@ -125,8 +125,6 @@ class ForwardAuthEndpoint(Frozen):
     def _decide(
         self, token: PresentedRefreshToken, client: Client, family: Family | None, user: User | None, now: int
     ) -> Issue | Deny:
-        genuine = None
-        if family is not None:
-            genuine = self.refresh_tokens.is_genuine(token, family.master_key_id, family.secret)
+        genuine = self.refresh_tokens.is_genuine(token, family)
         lifetimes = self.lifetimes.with_overrides(client.lifetimes)
         return decide(family, user, client, token.generation, genuine=genuine, lifetimes=lifetimes, now=now)

@@ -64,7 +64,7 @@ class IntrospectionEndpoint(Frozen):
     ) -> Mapping[str, Any]:
         facts = await self.lookups.token_context(TokenSubject(sid=token.sid))
         family = facts.family
-        genuine = None if family is None else self.refresh_tokens.is_genuine(token, family.master_key_id, family.secret)
+        genuine = self.refresh_tokens.is_genuine(token, family)
         if family is not None and genuine is None:
             self.missing_master_keys.report(token.master_key_id)
             raise MASTER_KEY_MISSING.to_error()

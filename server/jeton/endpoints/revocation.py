@@ -63,11 +63,8 @@ class RevocationEndpoint(Frozen):
             return await self.ledger.enter(Entry(lambda facts: revoke_access_token(claims, client, facts.now)))
 
         def decide(facts: Facts) -> End | Deny:
-            family = facts.family
-            genuine = (
-                None if family is None else self.refresh_tokens.is_genuine(token, family.master_key_id, family.secret)
-            )
-            return revoke_family(family, client, genuine=genuine, now=facts.now)
+            genuine = self.refresh_tokens.is_genuine(token, facts.family)
+            return revoke_family(facts.family, client, genuine=genuine, now=facts.now)
 
         decision = await self.ledger.enter(Entry(decide, (LockFamily(token.sid),)))
         if decision == MASTER_KEY_MISSING:

@@ -78,9 +78,7 @@ class AuthorizationCodeGrant(Frozen):
     def _decide(
         self, presented: PresentedCode, redemption: RedemptionRequest, request: TokenRequest, facts: Facts
     ) -> Issue | Deny:
-        family, client, genuine = facts.family, request.client, None
-        if family is not None:
-            genuine = self.authorization_codes.is_genuine(presented, family.master_key_id, family.secret)
+        family, client = facts.family, request.client
         if facts.client is not None and facts.client.client_id == client.client_id:
             # As it is at this moment: its permissions may have changed since it was authenticated.
             client = facts.client
@@ -90,7 +88,7 @@ class AuthorizationCodeGrant(Frozen):
             facts.user,
             client,
             redemption,
-            genuine=genuine,
+            genuine=self.authorization_codes.is_genuine(presented, family),
             lifetimes=request.lifetimes,
             surplus=facts.sessions,
             now=facts.now,

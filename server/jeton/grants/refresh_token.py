@@ -47,7 +47,7 @@ class RefreshTokenGrant(Frozen):
 
         def decide(facts: Facts) -> Issue | Deny:
             family, client = facts.family, request.client
-            genuine = None if family is None else tokens.is_genuine(presented, family.master_key_id, family.secret)
+            genuine = tokens.is_genuine(presented, family)
             if facts.client is not None and facts.client.client_id == client.client_id:
                 # As it is at this moment: its permissions may have changed since it was authenticated.
                 client = facts.client

@@ -3,7 +3,7 @@
 Any class with `reason` and `writes` is a decision.
 """
 
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from jeton.frozen import Frozen, Hidden
 from jeton.oauth.authorization_codes import AuthorizationCode
@@ -172,3 +172,13 @@ class EndSessions(Frozen):
 # Whether a refresh token is genuine cannot be told without the master key of its family. Nothing is changed: saying
 # invalid_grant would make the app drop a good session, and 200 to a revocation would leave one alive.
 MASTER_KEY_MISSING: Final = Deny(ErrorCode.TEMPORARILY_UNAVAILABLE, "master_key_missing")
+
+D = TypeVar("D", Deny, End)
+
+
+def refusal_of_unproven(family: Family | None, genuine: bool | None, unknown: D) -> D | Deny:
+    """Return the decision about a token or code that is not known to be genuine: `unknown` if it was never issued.
+
+    `genuine` is None if that cannot be determined because the master key is missing.
+    """
+    return MASTER_KEY_MISSING if family is not None and genuine is None else unknown

@@ -1,7 +1,7 @@
 """Access tokens for a proxy that forwards the requests of a page (RFC 10017 section 6.1.3.6). Nothing is rotated."""
 
 from jeton.oauth.clients import Client, Lifetimes
-from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
+from jeton.oauth.decisions import Deny, Issue, refusal_of_unproven
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.refresh_rotation import grantable_scope, has_refresh_tokens
 from jeton.oauth.sender_constraints import UNBOUND, is_held_by
@@ -28,10 +28,8 @@ def decide(
     tries to refresh with it. The family records how long its access tokens last, so that their status is kept as long.
     `genuine` is None if that cannot be determined because the master key is missing.
     """
-    if family is not None and genuine is None:
-        return MASTER_KEY_MISSING
     if family is None or not genuine:
-        return _TOKEN_UNKNOWN
+        return refusal_of_unproven(family, genuine, _TOKEN_UNKNOWN)
     if family.client_id != client.client_id:
         return _NO_SESSION
     # The proxy does not have the key of the page, and this token is bound to none.

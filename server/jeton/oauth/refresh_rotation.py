@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from jeton.frozen import Frozen
 from jeton.oauth.clients import Client, Lifetimes
-from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
+from jeton.oauth.decisions import Deny, Issue, refusal_of_unproven
 from jeton.oauth.dpop_rules import PROOF_REQUIRED
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.resources import Resource, applicable_scope, asked_uris, uris_of
@@ -53,8 +53,7 @@ def decide(
     None if that cannot be determined because the master key is missing.
     """
     if family is None or not genuine:
-        undecidable = family is not None and genuine is None
-        return MASTER_KEY_MISSING if undecidable else _TOKEN_UNKNOWN
+        return refusal_of_unproven(family, genuine, _TOKEN_UNKNOWN)
     # Before replay: only the owner of the key may end the session.
     if reason := _foreign(family, client, request):
         return Deny(ErrorCode.INVALID_GRANT, reason)

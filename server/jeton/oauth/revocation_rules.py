@@ -3,7 +3,7 @@
 from typing import Final
 
 from jeton.oauth.clients import Client
-from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, End
+from jeton.oauth.decisions import Deny, End, refusal_of_unproven
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.sessions import Family, RevokedAccessToken
 
@@ -18,7 +18,7 @@ def revoke_family(family: Family | None, client: Client, *, genuine: bool | None
     `genuine` is None if that cannot be determined because the master key is missing.
     """
     if family is None or not genuine:
-        return MASTER_KEY_MISSING if family is not None and genuine is None else TOKEN_UNKNOWN
+        return refusal_of_unproven(family, genuine, TOKEN_UNKNOWN)
     if family.client_id != client.client_id:
         return Deny(ErrorCode.INVALID_GRANT, "token_of_other_client")
     return End("family_revoked", family=family.revoked("revoked_by_client", now))

@@ -13,7 +13,7 @@ from jeton.frozen import Frozen
 from jeton.oauth.authorization.authorization_request import GRANT_TYPE
 from jeton.oauth.authorization_codes import AuthorizationCode
 from jeton.oauth.clients import Client, Lifetimes
-from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
+from jeton.oauth.decisions import Deny, Issue, refusal_of_unproven
 from jeton.oauth.dpop_rules import PROOF_REQUIRED
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.refresh_rotation import IDEMPOTENCY_SECONDS, grantable_scope
@@ -58,8 +58,7 @@ def decide(
     is missing. `surplus` are the sessions that must end for one more.
     """
     if family is None or family.code_expires_at is None or not genuine:
-        undecidable = family is not None and genuine is None
-        return MASTER_KEY_MISSING if undecidable else CODE_UNKNOWN
+        return refusal_of_unproven(family, genuine, CODE_UNKNOWN)
     if family.client_id != client.client_id:
         return Deny(ErrorCode.INVALID_GRANT, "code_of_other_client")
     if reason := _mismatch(family, code, client, request):
