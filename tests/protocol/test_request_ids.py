@@ -60,7 +60,7 @@ async def test_log_lines_of_a_signing_thread_have_the_request_identifier(
 
 
 async def test_log_lines_of_background_work_have_no_request_identifier(logged: WrittenLog, jeton: Running) -> None:
-    Context().run(jeton.server.parts.missing_master_keys.report, "gone")
+    Context().run(jeton.server.parts.token_failures.missing_master_keys.report, "gone")
     Context().run(logging.getLogger("a.library").warning, "slow")
 
     assert [it.get("request_id") for it in (*logged.lines("master_key_missing"), *logged.lines("slow"))] == [None, None]

@@ -86,8 +86,7 @@ def _revocation(
         authenticate,
         tokens,
         parts.refresh_tokens,
-        parts.missing_master_keys,
-        parts.request_limits,
+        parts.token_failures,
         parts.storage.ledger,
         RefreshCookies(settings.server.issuer),
     )
@@ -102,8 +101,7 @@ def _introspection(
         settings.tokens.default_audience,
         tokens,
         parts.refresh_tokens,
-        parts.missing_master_keys,
-        parts.request_limits,
+        parts.token_failures,
         parts.storage.lookups,
         parts.clock,
     )

@@ -20,6 +20,7 @@ from jeton.endpoints.clients.client_resolution import ClientResolution
 from jeton.endpoints.dpop_verification import DpopVerification
 from jeton.frozen import Frozen
 from jeton.grants.request_limits import RequestLimits
+from jeton.grants.token_failures import TokenFailures
 from jeton.keys.keyring import Keyring
 from jeton.observability.missing_master_keys import MissingMasterKeys
 from jeton.storage.clock import Clock
@@ -34,13 +35,13 @@ class Parts(Frozen):
     background: Background
     logins: Logins
     master_key_id: str
-    missing_master_keys: MissingMasterKeys
     keyring: Keyring
     authorization_codes: AuthorizationCodes
     refresh_tokens: RefreshTokens
     sealed_requests: SealedRequests
     form_tokens: FormTokens
     request_limits: RequestLimits
+    token_failures: TokenFailures
     clients: ClientResolution
     client_key_sets: ClientKeySets
     client_certificates: ClientCertificates
@@ -69,19 +70,22 @@ def build_parts(settings: Settings, database: Database, clock: Clock, password_r
     storage = build_storage(settings, database, clock)
     background = build_background(settings, storage, clock, master_keys, keyring, rotation)
     rate_limit_keys, key_sets = RateLimitKeys(master_keys), client_key_sets(settings, clock)
+    limits = RequestLimits(
+        storage.rate_limiter, rate_limit_keys, request_limits(settings), clock, storage.audit_backlog
+    )
     return Parts(
         clock,
         storage,
         background,
         build_logins(settings, storage, clock, password_rules, rate_limit_keys),
         master_keys.newest,
-        MissingMasterKeys(),
         keyring,
         AuthorizationCodes(master_keys),
         RefreshTokens(master_keys),
         SealedRequests(master_keys),
         FormTokens(master_keys),
-        RequestLimits(storage.rate_limiter, rate_limit_keys, request_limits(settings), clock, storage.audit_backlog),
+        limits,
+        TokenFailures(MissingMasterKeys(), limits),
         client_resolution(settings, storage.lookups, clock, lambda: background.shared_state.ceiling.value),
         key_sets,
         client_certificates(settings, key_sets, clock),

@@ -33,8 +33,7 @@ def build_token_endpoint(
         parts.storage.status_indexes,
         parts.authorization_codes,
         parts.refresh_tokens,
-        parts.missing_master_keys,
-        parts.request_limits,
+        parts.token_failures,
     )
     return TokenEndpoint(
         authenticate,

@@ -16,7 +16,7 @@ from jeton.endpoints.messages import FormRequest, ForwardedToken
 from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.token_issuing import TokenIssuer
 from jeton.frozen import Frozen, field
-from jeton.grants.request_limits import RequestLimits
+from jeton.grants.token_failures import TokenFailures
 from jeton.keys.keyring import Keyring
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
@@ -24,7 +24,6 @@ from jeton.oauth.errors import invalid_access_token
 from jeton.oauth.forward_auth_rules import decide
 from jeton.oauth.sessions import Family, Source
 from jeton.oauth.users import User
-from jeton.observability.missing_master_keys import MissingMasterKeys
 from jeton.storage.clock import Clock
 from jeton.storage.ledger.ledger import Entry, Ledger
 from jeton.storage.ledger.lock_requests import LockFamily
@@ -61,8 +60,7 @@ class ForwardAuthEndpoint(Frozen):
     authenticate: Callable[[FormRequest], Awaitable[AuthenticatedClient]]
     refresh_cookies: RefreshCookies
     refresh_tokens: RefreshTokens
-    missing_master_keys: MissingMasterKeys
-    request_limits: RequestLimits
+    token_failures: TokenFailures
     lookups: Lookups
     ledger: Ledger
     lifetimes: Lifetimes
@@ -110,12 +108,10 @@ class ForwardAuthEndpoint(Frozen):
                 (LockFamily(token.sid),),
             )
         )
+        await self.token_failures.record(decision, token, source)
         if decision == MASTER_KEY_MISSING:
-            self.missing_master_keys.report(token.master_key_id)
             raise MASTER_KEY_MISSING.to_error()
         if isinstance(decision, Deny):
-            if decision.unknown_token:
-                await self.request_limits.count_unknown_token(source)
             raise invalid_access_token(decision.reason)
         access_token, claims = await self.tokens.access_token(decision, signer, lifetimes.access_seconds)
         self.kept.keep(token.sid, token.generation, access_token, claims["exp"])

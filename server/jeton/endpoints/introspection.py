@@ -9,14 +9,14 @@ from jeton.endpoints.clients.client_authentication import AuthenticatedClient
 from jeton.endpoints.messages import FormRequest, Json
 from jeton.endpoints.token_parsing import TokenParser
 from jeton.frozen import Frozen
-from jeton.grants.request_limits import RequestLimits
+from jeton.grants.token_failures import TokenFailures
 from jeton.oauth.clients import Client
-from jeton.oauth.decisions import MASTER_KEY_MISSING
+from jeton.oauth.decisions import MASTER_KEY_MISSING, refusal_of_unproven
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.introspection_rules import INACTIVE, introspect_access_token, introspect_refresh_token
 from jeton.oauth.parameters import require
+from jeton.oauth.revocation_rules import TOKEN_UNKNOWN
 from jeton.oauth.sessions import Source
-from jeton.observability.missing_master_keys import MissingMasterKeys
 from jeton.storage.clock import Clock
 from jeton.storage.lookups import Lookups, TokenSubject
 
@@ -29,8 +29,7 @@ class IntrospectionEndpoint(Frozen):
     default_audience: str
     tokens: TokenParser
     refresh_tokens: RefreshTokens
-    missing_master_keys: MissingMasterKeys
-    request_limits: RequestLimits
+    token_failures: TokenFailures
     lookups: Lookups
     clock: Clock
 
@@ -65,10 +64,10 @@ class IntrospectionEndpoint(Frozen):
         facts = await self.lookups.token_context(TokenSubject(sid=token.sid))
         family = facts.family
         genuine = self.refresh_tokens.is_genuine(token, family)
-        if family is not None and genuine is None:
-            self.missing_master_keys.report(token.master_key_id)
-            raise MASTER_KEY_MISSING.to_error()
         if family is None or not genuine:
-            await self.request_limits.count_unknown_token(source)
+            failure = refusal_of_unproven(family, genuine, TOKEN_UNKNOWN)
+            await self.token_failures.record(failure, token, source)
+            if failure == MASTER_KEY_MISSING:
+                raise MASTER_KEY_MISSING.to_error()
             return INACTIVE
         return introspect_refresh_token(family, token.generation, facts, caller, self.issuer, self.clock.now())

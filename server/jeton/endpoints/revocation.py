@@ -11,13 +11,12 @@ from jeton.endpoints.messages import FormRequest, Json
 from jeton.endpoints.refresh_cookies import RefreshCookies
 from jeton.endpoints.token_parsing import TokenParser
 from jeton.frozen import Frozen
-from jeton.grants.request_limits import RequestLimits
+from jeton.grants.token_failures import TokenFailures
 from jeton.oauth.clients import Client
-from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, End
+from jeton.oauth.decisions import Deny, End
 from jeton.oauth.parameters import require
 from jeton.oauth.revocation_rules import NOTHING_TO_REVOKE, TOKEN_UNKNOWN, revoke_access_token, revoke_family
 from jeton.oauth.sessions import Source
-from jeton.observability.missing_master_keys import MissingMasterKeys
 from jeton.storage.ledger.ledger import Entry, Facts, Ledger
 from jeton.storage.ledger.lock_requests import LockFamily
 
@@ -30,8 +29,7 @@ class RevocationEndpoint(Frozen):
     authenticate: Callable[[FormRequest], Awaitable[AuthenticatedClient]]
     tokens: TokenParser
     refresh_tokens: RefreshTokens
-    missing_master_keys: MissingMasterKeys
-    request_limits: RequestLimits
+    token_failures: TokenFailures
     ledger: Ledger
     refresh_cookies: RefreshCookies
 
@@ -67,8 +65,5 @@ class RevocationEndpoint(Frozen):
             return revoke_family(facts.family, client, genuine=genuine, now=facts.now)
 
         decision = await self.ledger.enter(Entry(decide, (LockFamily(token.sid),)))
-        if decision == MASTER_KEY_MISSING:
-            self.missing_master_keys.report(token.master_key_id)
-        if decision.unknown_token:
-            await self.request_limits.count_unknown_token(source)
+        await self.token_failures.record(decision, token, source)
         return decision

@@ -17,7 +17,7 @@ from jeton.oauth.authorization.authorization_request import GRANT_TYPE
 from jeton.oauth.authorization.code_redemption import CODE_UNKNOWN, RedemptionRequest, decide
 from jeton.oauth.authorization.pkce import is_code_verifier
 from jeton.oauth.authorization_codes import AuthorizationCode
-from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
+from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.dpop_rules import PROOF_REPLAYED
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.parameters import require
@@ -27,8 +27,7 @@ from jeton.storage.ledger.replay_store import only_once
 
 if TYPE_CHECKING:  # for the command line, see grants/description.py
     from jeton.crypto.refresh_token import RefreshTokens
-    from jeton.grants.request_limits import RequestLimits
-    from jeton.observability.missing_master_keys import MissingMasterKeys
+    from jeton.grants.token_failures import TokenFailures
     from jeton.storage.lookups import Lookups
 
 
@@ -39,8 +38,7 @@ class AuthorizationCodeGrant(Frozen):
     lookups: Lookups
     authorization_codes: AuthorizationCodes
     refresh_tokens: RefreshTokens
-    missing_master_keys: MissingMasterKeys
-    request_limits: RequestLimits
+    token_failures: TokenFailures
 
     async def redeem(self, request: TokenRequest) -> Issue | Deny:
         """Redeem the presented code, or refuse it; a second use by its owner ends the session."""
@@ -51,10 +49,7 @@ class AuthorizationCodeGrant(Frozen):
         if verifier is not None and not is_code_verifier(verifier):
             return Deny(ErrorCode.INVALID_GRANT, "code_verifier_malformed")
         decision = await self._decision(presented, None if verifier is None else s256_challenge(verifier), request)
-        if decision == MASTER_KEY_MISSING:
-            self.missing_master_keys.report(presented.master_key_id)
-        if isinstance(decision, Deny) and decision.unknown_token:
-            await self.request_limits.count_unknown_token(request.source)
+        await self.token_failures.record(decision, presented, request.source)
         return decision
 
     async def _decision(self, presented: PresentedCode, challenge: str | None, request: TokenRequest) -> Issue | Deny:
@@ -78,17 +73,13 @@ class AuthorizationCodeGrant(Frozen):
     def _decide(
         self, presented: PresentedCode, redemption: RedemptionRequest, request: TokenRequest, facts: Facts
     ) -> Issue | Deny:
-        family, client = facts.family, request.client
-        if facts.client is not None and facts.client.client_id == client.client_id:
-            # As it is at this moment: its permissions may have changed since it was authenticated.
-            client = facts.client
         return decide(
-            family,
+            facts.family,
             facts.rows.of(AuthorizationCode).get(presented.sid),
             facts.user,
-            client,
+            request.client_now(facts.client),
             redemption,
-            genuine=self.authorization_codes.is_genuine(presented, family),
+            genuine=self.authorization_codes.is_genuine(presented, facts.family),
             lifetimes=request.lifetimes,
             surplus=facts.sessions,
             now=facts.now,
@@ -101,8 +92,7 @@ def _build(parts: GrantParts) -> Redeem:
         parts.lookups,
         parts.authorization_codes,
         parts.refresh_tokens,
-        parts.missing_master_keys,
-        parts.request_limits,
+        parts.token_failures,
     ).redeem
 
 

@@ -12,10 +12,9 @@ if TYPE_CHECKING:
     from jeton.crypto.authorization_code import AuthorizationCodes
     from jeton.crypto.refresh_token import RefreshTokens
     from jeton.grants.request import TokenRequest
-    from jeton.grants.request_limits import RequestLimits
+    from jeton.grants.token_failures import TokenFailures
     from jeton.login.password_login import PasswordLogin
     from jeton.oauth.decisions import Deny, Issue
-    from jeton.observability.missing_master_keys import MissingMasterKeys
     from jeton.storage.clock import Clock
     from jeton.storage.ledger.ledger import Ledger
     from jeton.storage.ledger.replay_store import ReplayStore
@@ -37,8 +36,7 @@ class GrantParts(Frozen):
     status_indexes: StatusIndexAllocator
     authorization_codes: AuthorizationCodes
     refresh_tokens: RefreshTokens
-    missing_master_keys: MissingMasterKeys
-    request_limits: RequestLimits
+    token_failures: TokenFailures
 
 
 class Grant(Frozen):

@@ -9,7 +9,7 @@ from jeton.frozen import Frozen
 from jeton.grants.description import Grant
 from jeton.grants.request import TokenRequest
 from jeton.oauth import refresh_rotation
-from jeton.oauth.decisions import MASTER_KEY_MISSING, Deny, Issue
+from jeton.oauth.decisions import Deny, Issue
 from jeton.oauth.dpop_rules import PROOF_REPLAYED
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.parameters import require
@@ -18,8 +18,7 @@ from jeton.storage.ledger.lock_requests import LockFamily
 from jeton.storage.ledger.replay_store import only_once
 
 if TYPE_CHECKING:  # for the command line, see grants/description.py
-    from jeton.grants.request_limits import RequestLimits
-    from jeton.observability.missing_master_keys import MissingMasterKeys
+    from jeton.grants.token_failures import TokenFailures
 
 
 class RefreshTokenGrant(Frozen):
@@ -27,8 +26,7 @@ class RefreshTokenGrant(Frozen):
 
     ledger: Ledger
     refresh_tokens: RefreshTokens
-    missing_master_keys: MissingMasterKeys
-    request_limits: RequestLimits
+    token_failures: TokenFailures
 
     async def redeem(self, request: TokenRequest) -> Issue | Deny:
         """Rotate the presented token, or refuse it; a replayed one ends its session."""
@@ -46,28 +44,20 @@ class RefreshTokenGrant(Frozen):
         )
 
         def decide(facts: Facts) -> Issue | Deny:
-            family, client = facts.family, request.client
+            family, client = facts.family, request.client_now(facts.client)
             genuine = tokens.is_genuine(presented, family)
-            if facts.client is not None and facts.client.client_id == client.client_id:
-                # As it is at this moment: its permissions may have changed since it was authenticated.
-                client = facts.client
             return refresh_rotation.decide(
                 family, facts.user, client, refresh, genuine=genuine, lifetimes=request.lifetimes, now=facts.now
             )
 
         entry = Entry(decide, (LockFamily(presented.sid),))
         decision = await self.ledger.enter(only_once(entry, request.single_use, PROOF_REPLAYED))
-        if decision == MASTER_KEY_MISSING:
-            self.missing_master_keys.report(presented.master_key_id)
-        if isinstance(decision, Deny) and decision.unknown_token:
-            await self.request_limits.count_unknown_token(request.source)
+        await self.token_failures.record(decision, presented, request.source)
         return decision
 
 
 REFRESH_TOKEN: Final = Grant(
     "refresh_token",
-    lambda parts: (
-        RefreshTokenGrant(parts.ledger, parts.refresh_tokens, parts.missing_master_keys, parts.request_limits).redeem
-    ),
+    lambda parts: RefreshTokenGrant(parts.ledger, parts.refresh_tokens, parts.token_failures).redeem,
     parameters=("refresh_token",),
 )

@@ -38,6 +38,13 @@ class TokenRequest(Frozen):
             return self.idempotency_key
         return f"{self.idempotency_key}\0{self.confirmation.fingerprint}"
 
+    def client_now(self, locked: Client | None) -> Client:
+        """Return the client, as it is under the locks of its family: it may have changed since it was authenticated.
+
+        `locked` is the client of the family that was locked, which may be another one, or None.
+        """
+        return locked if locked is not None and locked.client_id == self.client.client_id else self.client
+
     def granted_scope(self) -> Scope:
         """Return the part of the requested scope, or of the client's default, that means something at the target.
 
