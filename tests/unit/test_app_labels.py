@@ -17,7 +17,7 @@ DOCUMENT, CALLBACK = "https://app.example/client.json", "https://app.example:444
         ("dynamic", "dcr_1", CALLBACK, AppLabel("app.example:444", "app.example:444", own_name="Bank")),
         ("dynamic", "dcr_1", "http://127.0.0.1:5000/", AppLabel("", None, own_name="Bank")),
         ("metadata_document", DOCUMENT, CALLBACK, AppLabel("app.example", "app.example:444", own_name="Bank")),
-        ("metadata_document", DOCUMENT, "com.example:/", AppLabel("app.example", None, own_name="Bank")),
+        ("metadata_document", DOCUMENT, "com.example://[x", AppLabel("app.example", None, own_name="Bank")),
     ],
 )
 def test_label_has_name_and_host_by_kind_of_registration(

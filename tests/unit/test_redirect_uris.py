@@ -43,7 +43,7 @@ REJECTED = {
     "complete": """
         /callback //app.example/callback app.example/callback https:app.example/callback javascript:alert(1)
         data:text/html,x file:///etc/passwd blob:https://app.example/1 about:blank vbscript:x myapp:/callback
-        Com.example.app:/callback com.example.app: .example:/callback
+        Com.example.app:/callback com.example.app: .example:/callback com.example.app://[x/cb com.example.app:/cb?x[]=1
         """,
 }
 WITH_SPACES = ["https://app.example/c b", "https://app.example/cb\n", ""]

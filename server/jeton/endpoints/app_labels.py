@@ -25,7 +25,8 @@ def _host(client: Client, redirect_uri: str | None) -> str | None:
     """Return the host, or None if the answer stays on the person's device."""
     uris = sorted(client.redirect_uris) if redirect_uri is None else [redirect_uri]
     for uri in uris:
-        parts = urlsplit(uri)
-        if parts.scheme in ("http", "https") and parts.hostname and not is_loopback(parts.hostname):
+        # Only addresses of the web are parsed: one of a private scheme need not be well-formed.
+        parts = urlsplit(uri) if uri.startswith(("https:", "http:")) else None
+        if parts is not None and parts.hostname and not is_loopback(parts.hostname):
             return parts.netloc
     return None

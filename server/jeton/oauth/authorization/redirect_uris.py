@@ -11,8 +11,9 @@ MAX_CHARACTERS: Final = 2048
 # RFC 3986 section 2, without "#".
 _CHARACTERS: Final = re.compile(r"([A-Za-z0-9._~:/?\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
 _WEB_URL: Final = re.compile(r"(?P<scheme>https?)://(?P<authority>[^/?]*)(?P<rest>[/?].*)?")
-# RFC 8252 section 7.1: a reversed domain name of the app's owner, which therefore has a dot.
-_PRIVATE_SCHEME: Final = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)+:.+")
+# RFC 8252 section 7.1: a reversed domain name of the app's owner, which therefore has a dot. Brackets are for IPv6
+# addresses only (RFC 3986 section 3.2.2): elsewhere, programs fail to parse the URI.
+_PRIVATE_SCHEME: Final = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9-]+)+:[^\[\]]+")
 # RFC 8252 section 7.3, and localhost, which apps use all the same.
 _LOOPBACK: Final = re.compile(
     r"http://(?P<host>127\.0\.0\.1|\[::1\]|localhost)(?::(?P<port>[1-9][0-9]{0,4}))?(?P<rest>[/?].*)?"
