@@ -46,9 +46,9 @@ async def test_optional_scopes_are_chosen_one_by_one_and_the_others_are_not_stor
         node.add_user("alice")
         app = add_app(node, scope=frozenset({"read", "write", "delete"}))
 
-        async def choose(scope: str, *left_out: str) -> str:
+        async def choose(scope: str, *left_out: str, prompt: str | None = None) -> str:
             """Open a request, and consent without these scopes. Return the scope of the tokens, or the error."""
-            await visitor.sign_in_to(app, scope=scope)
+            await visitor.sign_in_to(app, scope=scope, prompt=prompt)
             if visitor.path == "/consent":
                 fields = visitor.form("/consent").fields
                 sent = {name: it for name, it in fields.items() if name.removeprefix("scope:") not in left_out}
@@ -63,6 +63,8 @@ async def test_optional_scopes_are_chosen_one_by_one_and_the_others_are_not_stor
         assert 'checked><span>write <span class="chip">new' in (await visitor.authorize(app, scope="read write")).text
         assert await choose("write", "write") == "access_denied"
         assert await choose("write") == "write"
+        assert await choose("read write", "write", prompt="consent") == "read"
+        assert [await choose("read delete"), await choose("write", "write")] == ["delete read", "access_denied"]
 
 
 @pytest.mark.requirement("CN04", "CN06")

@@ -123,7 +123,7 @@ def test_a_resource_that_was_not_allowed_is_asked_without_a_scope_of_its_own() -
     consent = replace(CONSENT, allowed={"": openid})
     step = decide(consent=consent, scope=openid)
     assert step == AskConsent(Shown("b", openid, (API,), frozenset(), frozenset({API}), asks_consent=True))
-    assert decide(consent=consent.widened({API: frozenset()}, NOW), scope=openid) == Proceed()
+    assert decide(consent=consent.changed({API: frozenset()}, {}, NOW), scope=openid) == Proceed()
 
 
 @pytest.mark.requirement("CN04", "CN06")

@@ -150,11 +150,12 @@ def test_without_a_page_what_was_allowed_before_is_issued_and_nothing_is_remembe
 
 
 @pytest.mark.requirement("MC11")
-def test_a_new_consent_widens_the_older_one() -> None:
-    before = replace(CONSENT, allowed={API: frozenset({"write"}), "https://files.example": frozenset({"write"})})
+def test_a_new_consent_widens_the_older_one_but_for_what_is_left_out() -> None:
+    files = {"https://files.example": frozenset({"write"})}
+    before = replace(CONSENT, allowed={API: frozenset({"write", "share"}), **files})
 
     assert issued(consent=before).consent == Consent(
-        "u_1", "app", {API: frozenset({"read", "write"}), "https://files.example": frozenset({"write"})}, NOW - 50, NOW
+        "u_1", "app", {API: frozenset({"read", "share"}), **files}, NOW - 50, NOW
     )
 
 

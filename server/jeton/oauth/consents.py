@@ -45,10 +45,13 @@ class Consent(Frozen):
         """Return whether everything was allowed."""
         return not self.new_in(wanted)
 
-    def widened(self, by: Access, now: int) -> Self:
-        """Return the consent with what the user has allowed now, in addition."""
-        both = {uri: self.allowed.get(uri, frozenset()) | by.get(uri, frozenset()) for uri in {**self.allowed, **by}}
-        return replace(self, allowed=both, updated_at=now)
+    def changed(self, allowed: Access, left_out: Access, now: int) -> Self:
+        """Return the consent with what the user has allowed now, and without what the user was asked and left out."""
+
+        def scope_at(uri: str) -> Scope:
+            return self.allowed.get(uri, frozenset()) - left_out.get(uri, frozenset()) | allowed.get(uri, frozenset())
+
+        return replace(self, allowed={uri: scope_at(uri) for uri in {**self.allowed, **allowed}}, updated_at=now)
 
 
 def still_valid(consent: Consent | None, metadata_digest: bytes | None) -> Consent | None:

@@ -94,7 +94,7 @@ def decide(
         family,
         _new_code(request, family, now),
         browser_session.browser_session_id,
-        before.widened(access, now) if consented else None,
+        before.changed(access, request.access(request.scope - scope), now) if consented else None,
         client=None if client == stored.client else client,
         client_use=use_to_record(client, now),
     )
