@@ -6,6 +6,7 @@ from jeton.oauth.decisions import Issue
 from jeton.oauth.scope import format_scope
 from jeton.oauth.sender_constraints import BEARER, UNBOUND, Confirmation
 from jeton.oauth.token_status_list import status_claim
+from jeton.oauth.userinfo import userinfo_url
 
 
 def access_token_claims(
@@ -22,11 +23,12 @@ def access_token_claims(
 
     `cnf` names the keys that the token is bound to, if there are any (RFC 7800 section 3.1).
 
-    A user's token with the scope `openid` is for the userinfo endpoint too, so that its audience includes the issuer.
+    A user's token with the scope `openid` is for the userinfo endpoint too. Its audience includes that, and not the
+    issuer: other services may have that as theirs, by default.
     """
     family, user, client, audience = issue.family, issue.user, issue.client, issue.audience
     if user and "openid" in issue.scope and issuer not in audience:
-        audience = (*audience, issuer)
+        audience = (*audience, userinfo_url(issuer))
     claims: dict[str, Any] = {
         "iss": issuer,
         "sub": user.sub if user else client.client_id,
