@@ -164,6 +164,15 @@ async def test_password_that_cannot_be_changed_says_why_in_the_language_of_the_p
 
 
 @pytest.mark.requirement("SE01")
+@pytest.mark.requirement("SE01", "SE06")
+async def test_copy_of_the_cookie_is_useless_after_a_new_password(jeton: Running, visitor: Browser) -> None:
+    async with browser(jeton) as thief:
+        thief.http.cookies = dict(visitor.http.cookies)
+        assert await thief.is_signed_in()
+        await visitor.change_password(NEW_PASSWORD)
+        assert (await visitor.is_signed_in(), await thief.is_signed_in()) == (True, False)
+
+
 async def test_database_does_not_contain_the_secret_of_the_cookie(jeton: Running, visitor: Browser) -> None:
     with jeton.database.read() as connection:
         (row,) = connection.execute(select(browser_sessions))

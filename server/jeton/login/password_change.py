@@ -8,9 +8,10 @@ import structlog
 from jeton.crypto.hashing_pool import HashingPool
 from jeton.crypto.password_rules import PasswordRules
 from jeton.crypto.passwords import Passwords
-from jeton.frozen import Frozen
+from jeton.frozen import Frozen, Hidden, replace
 from jeton.login.password_login import Authenticated, PasswordLogin
 from jeton.oauth import self_service
+from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.decisions import Deny, EndSessions
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.sessions import Source
@@ -18,7 +19,7 @@ from jeton.oauth.users import User
 from jeton.rules.network_prefix import network_prefix
 from jeton.rules.password_policy import PasswordRejection
 from jeton.storage.ledger.ledger import Entry, Facts, Ledger
-from jeton.storage.ledger.lock_requests import LockSessionsOf
+from jeton.storage.ledger.lock_requests import LockBrowserSession, LockSessionsOf
 
 T = TypeVar("T")
 
@@ -26,10 +27,14 @@ log = structlog.get_logger("jeton.account")
 
 
 class Kept(Frozen):
-    """What continues after the change: a session of an app, a browser session, or all else."""
+    """What continues after the change: a session of an app, a browser session, or all else.
+
+    The browser session gets a new secret, of which this is the digest: whoever has a copy of its cookie is signed out.
+    """
 
     sid: str | None = None
     browser_session_id: str | None = None
+    secret_digest: Hidden[bytes] = b""
     all_else: bool = False
 
 
@@ -93,7 +98,10 @@ class PasswordChange(Frozen):
         if authenticated.user.sub != user.sub:
             return Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub=user.sub)
 
+        browser_id = kept.browser_session_id
+
         def decide(facts: Facts) -> EndSessions | Deny:
+            browser = None if browser_id is None else facts.rows.of(BrowserSession).get(browser_id)
             return self_service.change_password(
                 authenticated.user,
                 facts.user,
@@ -101,8 +109,9 @@ class PasswordChange(Frozen):
                 password_hash,
                 facts.now,
                 keep=kept.sid,
-                keep_browser=kept.browser_session_id,
+                keep_browser=None if browser is None else replace(browser, secret_digest=kept.secret_digest),
                 keep_all=kept.all_else,
             )
 
-        return await self.ledger.enter(Entry(decide, (LockSessionsOf(user.sub),)))
+        locks = (LockSessionsOf(user.sub), *(() if browser_id is None else (LockBrowserSession(browser_id),)))
+        return await self.ledger.enter(Entry(decide, locks))

@@ -7,6 +7,7 @@ from typing import Final, Protocol, TypeVar
 
 from jeton.frozen import Frozen, Hidden
 from jeton.oauth.authorization_codes import AuthorizationCode
+from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.client_use import use_to_record
 from jeton.oauth.clients import Client
 from jeton.oauth.consents import Consent
@@ -21,6 +22,7 @@ from jeton.oauth.writes import (
     InsertAuthorizationCode,
     RecordClientUse,
     RevokeAccessToken,
+    SaveBrowserSession,
     SaveClient,
     SaveConsent,
     SaveFamily,
@@ -154,19 +156,24 @@ class End(Frozen):
 
 
 class EndSessions(Frozen):
-    """Several families of one user end, and browser sessions. `user`, if given, is the user with a new password."""
+    """Several families of one user end, and browser sessions. `user`, if given, is the user with a new password.
+
+    `renewed`, if given, is a browser session that continues with a new secret.
+    """
 
     reason: str
     families: tuple[Family, ...]
     user: User | None = None
     browsers: DeleteBrowserSessionsOf | None = None
+    renewed: BrowserSession | None = None
 
     @property
     def writes(self) -> tuple[Write, ...]:
-        """The ended families and browser sessions, and the changed password."""
+        """The ended families and browser sessions, the one that continues, and the changed password."""
         families = tuple(SaveFamily(it) for it in self.families)
         ended: tuple[Write, ...] = families if self.browsers is None else (*families, self.browsers)
-        return ended if self.user is None else (*ended, SavePassword(self.user))
+        renewed: tuple[Write, ...] = ended if self.renewed is None else (*ended, SaveBrowserSession(self.renewed))
+        return renewed if self.user is None else (*renewed, SavePassword(self.user))
 
 
 # Whether a refresh token is genuine cannot be told without the master key of its family. Nothing is changed: saying

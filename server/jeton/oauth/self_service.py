@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from jeton.frozen import Frozen, replace
+from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.decisions import Deny, End, EndSessions
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.sessions import Family
@@ -59,13 +60,13 @@ def change_password(
     now: int,
     *,
     keep: str | None,
-    keep_browser: str | None = None,
+    keep_browser: BrowserSession | None = None,
     keep_all: bool = False,
 ) -> EndSessions | Deny:
     """Decide to change the password, and to end all sessions except `keep` and all browser sessions except one.
 
-    Without `keep_browser`, that is the one which `keep` comes from. With `keep_all`, nothing ends but authorization
-    codes that are not redeemed yet.
+    `keep_browser` continues, with the new secret that it has here. Without it, the kept one is that which `keep` comes
+    from. With `keep_all`, nothing ends but authorization codes that are not redeemed yet.
 
     `checked` is the user whose old password was verified; `user` and `sessions` are as read under the user's lock.
     """
@@ -75,10 +76,13 @@ def change_password(
     sessions = tuple(sessions)
     if keep_all:
         unredeemed = [it for it in sessions if not it.is_redeemed]
-        return EndSessions("password_changed", _ended(unredeemed, "password_changed", now, None), changed)
+        ended = _ended(unredeemed, "password_changed", now, None)
+        return EndSessions("password_changed", ended, changed, renewed=keep_browser)
     of_kept = next((it.browser_session_id for it in sessions if keep is not None and it.sid == keep), None)
-    browsers = DeleteBrowserSessionsOf(user.sub, now, keep_browser or of_kept)
-    return EndSessions("password_changed", _ended(sessions, "password_changed", now, keep), changed, browsers)
+    kept_id = of_kept if keep_browser is None else keep_browser.browser_session_id
+    browsers = DeleteBrowserSessionsOf(user.sub, now, kept_id)
+    ended = _ended(sessions, "password_changed", now, keep)
+    return EndSessions("password_changed", ended, changed, browsers, keep_browser)
 
 
 def _ended(sessions: Iterable[Family], reason: str, now: int, keep: str | None) -> tuple[Family, ...]:

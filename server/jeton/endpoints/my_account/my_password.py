@@ -1,5 +1,6 @@
 """The form for a new password: GET and POST /me/password."""
 
+from jeton.crypto.credentials import digest_secret, generate_cookie_secret
 from jeton.crypto.hashing_pool import HashingBusyError
 from jeton.endpoints.my_account.signed_in_forms import SignedInForms
 from jeton.endpoints.page_messages import Page, PageAnswer, PageRequest
@@ -33,11 +34,15 @@ class SubmitPasswordForm(Frozen):
     changing: PasswordChange
 
     async def handle(self, request: PageRequest) -> PageAnswer:
-        """Change the password. With `end_others`, all other browsers are signed out, and all sessions of apps end."""
+        """Change the password, and renew the cookie.
+
+        With `end_others`, all other browsers are signed out, and all sessions of apps end.
+        """
         visitor = await self.forms.sender(request)
         current, new = (request.parameters.get(it, "") for it in ("current_password", "new_password"))
         ends_others = request.parameters.get("end_others") == "true"
-        kept = Kept(browser_session_id=visitor.session.browser_session_id, all_else=not ends_others)
+        secret, own_id = generate_cookie_secret(), visitor.session.browser_session_id
+        kept = Kept(browser_session_id=own_id, secret_digest=digest_secret(secret), all_else=not ends_others)
         try:
             decision = await self.changing.change(visitor.user, current, new, "", request.source, kept)
         except PasswordRejectedError as rejected:
@@ -50,7 +55,8 @@ class SubmitPasswordForm(Frozen):
             return replace(self._again(visitor, Problem.TOO_MANY_ATTEMPTS, 429), retry_after=error.retry_after)
         if isinstance(decision, Deny):
             return self._again(visitor, Problem.CURRENT_PASSWORD_WRONG, 400)
-        return self.forms.done(Notice.PASSWORD_CHANGED)
+        done = self.forms.done(Notice.PASSWORD_CHANGED)
+        return replace(done, cookies=(self.forms.interactions.cookies.signed_in(secret),))
 
     def _again(
         self, visitor: Visitor, problem: Problem, status: int, rejection: PasswordRejection | None = None
