@@ -96,6 +96,14 @@ async def test_a_session_that_is_bound_to_a_key_is_not_forwarded_as_bearer(jeton
     assert outcome(await ask(jeton, app, unbound)) == (401, "invalid_token")
 
 
+async def test_a_session_that_is_bound_to_its_source_is_not_forwarded_from_elsewhere(jeton: Running, app: App) -> None:
+    jeton.set_client(app.client_id, session_binding="strict")
+    cookie = await log_in(jeton, app)
+    for _ in range(2):  # with a token that was kept for the page, too
+        assert outcome(await ask(jeton, app, cookie, PAGE | {"User-Agent": "another"})) == (401, "invalid_token")
+        assert await forwarded(jeton, app, cookie)
+
+
 @pytest.mark.parametrize("end", ["logout", "password", "client", "replay"])
 async def test_kept_token_is_not_used_after_the_session_has_ended(jeton: Running, app: App, api: App, end: str) -> None:
     cookie = await log_in(jeton, app)

@@ -84,15 +84,18 @@ class ForwardAuthEndpoint(Frozen):
         token = None if presented is None else parse_refresh_token(presented)
         if token is None:
             raise invalid_access_token("refresh_cookie_missing")
-        return ForwardedToken(await self._kept(token, client) or await self._issued(token, client, request.source))
+        return ForwardedToken(
+            await self._kept(token, client, request.source) or await self._issued(token, client, request.source)
+        )
 
-    async def _kept(self, token: PresentedRefreshToken, client: Client) -> str | None:
+    async def _kept(self, token: PresentedRefreshToken, client: Client, source: Source) -> str | None:
         """Return the token that was issued before, if the session still allows it, and its key is not revoked."""
         kept = self.kept.find(token.sid, token.generation, self.clock.now())
         if kept is None or self.keyring.verifier.lacks_key_of(kept):
             return None
         context = await self.lookups.token_context(TokenSubject(sid=token.sid))
-        decision = self._decide(token, context.client or client, context.family, context.user, self.clock.now())
+        now = self.clock.now()
+        decision = self._decide(token, context.client or client, context.family, context.user, source, now)
         return kept if isinstance(decision, Issue) else None
 
     async def _issued(self, token: PresentedRefreshToken, client: Client, source: Source) -> str:
@@ -104,7 +107,7 @@ class ForwardAuthEndpoint(Frozen):
         lifetimes = self.lifetimes.with_overrides(client.lifetimes)
         decision = await self.ledger.enter(
             Entry(
-                lambda facts: self._decide(token, facts.client or client, facts.family, facts.user, facts.now),
+                lambda facts: self._decide(token, facts.client or client, facts.family, facts.user, source, facts.now),
                 (LockFamily(token.sid),),
             )
         )
@@ -119,8 +122,16 @@ class ForwardAuthEndpoint(Frozen):
         return access_token
 
     def _decide(
-        self, token: PresentedRefreshToken, client: Client, family: Family | None, user: User | None, now: int
+        self,
+        token: PresentedRefreshToken,
+        client: Client,
+        family: Family | None,
+        user: User | None,
+        source: Source,
+        now: int,
     ) -> Issue | Deny:
         genuine = self.refresh_tokens.is_genuine(token, family)
         lifetimes = self.lifetimes.with_overrides(client.lifetimes)
-        return decide(family, user, client, token.generation, genuine=genuine, lifetimes=lifetimes, now=now)
+        return decide(
+            family, user, client, token.generation, genuine=genuine, lifetimes=lifetimes, source=source, now=now
+        )

@@ -3,9 +3,9 @@
 from jeton.oauth.clients import Client, Lifetimes
 from jeton.oauth.decisions import Deny, Issue, refusal_of_unproven
 from jeton.oauth.errors import ErrorCode
-from jeton.oauth.refresh_rotation import grantable_scope, has_refresh_tokens
+from jeton.oauth.refresh_rotation import grantable_scope, has_moved, has_refresh_tokens
 from jeton.oauth.sender_constraints import UNBOUND, is_held_by
-from jeton.oauth.sessions import Family
+from jeton.oauth.sessions import Family, Source
 from jeton.oauth.users import User
 
 _NO_SESSION = Deny(ErrorCode.INVALID_TOKEN, "refresh_cookie_without_session")
@@ -20,6 +20,7 @@ def decide(
     *,
     genuine: bool | None,
     lifetimes: Lifetimes,
+    source: Source,
     now: int,
 ) -> Issue | Deny:
     """Decide about an access token for the session of the refresh token in a cookie, which stays as it is.
@@ -34,6 +35,9 @@ def decide(
         return _NO_SESSION
     # The proxy does not have the key of the page, and this token is bound to none.
     if client.require_dpop or not is_held_by(family, UNBOUND):
+        return _NO_SESSION
+    # Whether the session ends is decided when the page refreshes from there.
+    if client.session_binding == "strict" and has_moved(family, source):
         return _NO_SESSION
     is_current = generation == family.generation and family.is_live(now)
     if not is_current or user is None or user.disabled or client.disabled or not has_refresh_tokens(family, client):

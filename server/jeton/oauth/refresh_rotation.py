@@ -70,7 +70,7 @@ def decide(
     if refusal := _refusal_of_client(family, client, request):
         return refusal
     # Before the checks that leave the family as it is: a thief elsewhere has one attempt.
-    moved = client.session_binding != "off" and _has_moved(family, request.source)
+    moved = client.session_binding != "off" and has_moved(family, request.source)
     if moved and client.session_binding == "strict":
         return Deny(ErrorCode.INVALID_GRANT, "session_moved", family.revoked("session_moved", now))
     scope = grantable_scope(family, client, request.scope, request.resources)
@@ -177,7 +177,7 @@ def _is_permitted_retry(family: Family, request: RefreshRequest, lifetimes: Life
     return abs(age) < lifetimes.retry_grace_seconds and family.retries < MAX_GRACE_RETRIES
 
 
-def _has_moved(family: Family, source: Source) -> bool:
+def has_moved(family: Family, source: Source) -> bool:
     """Return whether network or user agent differ from those of the last refresh."""
     elsewhere = source.ip != family.last_ip and network_prefix(source.ip) != network_prefix(family.last_ip)
     return elsewhere or source.user_agent != family.last_user_agent
