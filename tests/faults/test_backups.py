@@ -19,11 +19,8 @@ from jeton.storage.migrate import migrate
 from support.checkout import ROOT
 from support.crashable_postgresql import Cluster
 from support.in_process_server import MASTER_KEY, App, Running, running, settings_for
-from support.postgresql import postgresql_cluster
+from support.postgresql import OPTIONS, postgresql_cluster
 from support.server_processes import JETON, wait_until
-
-# PostgreSQL requires at least the connection limit of the original cluster.
-_OPTIONS: Final = "-c listen_addresses= -c max_connections=200"
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -149,7 +146,8 @@ async def test_a_point_in_time_is_restored_and_a_token_of_the_lost_time_is_recog
     folder.mkdir()
     owner = operator.cluster.folder.stat()
     os.chown(folder, owner.st_uid, owner.st_gid)
-    operator.run(block("cp -a"), UNTIL=str(until), OPTIONS=f"{_OPTIONS} -c unix_socket_directories={folder}")
+    # PostgreSQL requires at least the connection limit of the original cluster.
+    operator.run(block("cp -a"), UNTIL=str(until), OPTIONS=f"{OPTIONS} -c unix_socket_directories={folder}")
 
     restored = operator.url("jeton", folder)
     with psycopg.connect(restored, autocommit=True) as connection:

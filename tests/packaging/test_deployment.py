@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 from support.checkout import ROOT, copy_tracked_files
+from support.programs import find_program
 from support.reverse_proxies import nginx, reverse_proxy
 from support.server_processes import JETON, ServerProcess, free_port, server_process
 from support.tls_certificates import server_certificate
@@ -156,23 +157,24 @@ def test_container_is_built_and_serves_as_another_user(tmp_path: Path) -> None:
     """The base image is made of Debian packages, because no registry is available."""
     base, context = tmp_path / "base", tmp_path / "context"
     packages = "--include=python3,python3-venv,ca-certificates"
-    output("debootstrap", "--variant=minbase", packages, "bookworm", base, seconds=900)
+    output(find_program("debootstrap", "debootstrap"), "--variant=minbase", packages, "bookworm", base, seconds=900)
     copy_tracked_files(context)
     build = {"STORAGE_DRIVER": "vfs", "BUILDAH_ISOLATION": "chroot"}
-    container = output("buildah", "from", "scratch", environment=build).strip()
-    output("buildah", "add", container, base, "/", seconds=300, environment=build)
-    output("buildah", "commit", container, "debian-python:test", seconds=300, environment=build)
+    buildah = find_program("buildah", "buildah")
+    container = output(buildah, "from", "scratch", environment=build).strip()
+    output(buildah, "add", container, base, "/", seconds=300, environment=build)
+    output(buildah, "commit", container, "debian-python:test", seconds=300, environment=build)
     file = context / "config" / "deployment" / "Containerfile"
     certificates = "/etc/ssl/certs:/etc/ssl/certs:ro"
     arguments = ("--pull-never", "-v", certificates, "--build-arg", "BASE=localhost/debian-python:test")
-    output("buildah", "bud", *arguments, "-f", file, "-t", "jeton:test", context, seconds=900, environment=build)
-    jeton, port = output("buildah", "from", "jeton:test", environment=build).strip(), free_port()
+    output(buildah, "bud", *arguments, "-f", file, "-t", "jeton:test", context, seconds=900, environment=build)
+    jeton, port = output(buildah, "from", "jeton:test", environment=build).strip(), free_port()
     settings = f"JETON_SERVER__ISSUER=https://{NAME} JETON_SERVER__PORT={port}"
     ready = f"http://127.0.0.1:{port}/readyz"
     ask = f"""python3 -c 'import urllib.request as it; print(it.urlopen("{ready}").status)'"""
     script = f"id -u; {settings} timeout 60 jeton serve & until {ask} 2> /dev/null; do sleep 0.2; done"
 
-    assert output("buildah", "run", jeton, "--", "sh", "-c", script, environment=build).split()[:2] == ["10001", "200"]
+    assert output(buildah, "run", jeton, "--", "sh", "-c", script, environment=build).split()[:2] == ["10001", "200"]
 
 
 def test_probes_detect_an_unready_server_without_ending_a_live_one(server: ServerProcess) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from support.programs import MissingProgramError
 
-_OPTIONS: Final = "-c listen_addresses= -c max_connections=500"
+OPTIONS: Final = "-c listen_addresses= -c max_connections=500"
 _CARELESS: Final = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
 
 
@@ -73,7 +73,7 @@ def _start(more: str) -> Path:
     if account:
         os.chown(folder, account["user"], account["group"])
     _run(["initdb", "-D", folder / "data", "-U", "jeton", "--auth=trust", "-E", "UTF8", "--no-sync"])
-    options = f"{_OPTIONS} {more} -c unix_socket_directories={folder}"
+    options = f"{OPTIONS} {more} -c unix_socket_directories={folder}"
     _run(["pg_ctl", "-D", folder / "data", "-o", options, "-l", folder / "log", "-w", "start"])
     return folder
 
