@@ -59,6 +59,10 @@ def test_another_address_is_not_verified_by_the_proof_of_the_one_before(cli: Com
     assert cli.json("user", "set", "alice", "--email", "a@example.com")["email_verified"] is True
 
     assert cli.json("user", "set", "alice", "--email", "b@example.com")["email_verified"] is False
+    for more, claims in (("phone_number_verified=true", {"phone_number_verified": True}), ("name=A", {})):
+        number = {"phone_number": "+43 1 23456" + str(len(claims))}
+        options = ("--claim", f"phone_number={number['phone_number']}", "--claim", more)
+        assert cli.json("user", "set", "alice", *options)["claims"] == {"name": "A", **number, **claims}
 
 
 @pytest.mark.parametrize("email", [(), ("--email", "")], ids=["never had one", "removed"])

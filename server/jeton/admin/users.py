@@ -12,7 +12,7 @@ from jeton.crypto.password_rules import PasswordRules
 from jeton.frozen import Frozen, field, replace
 from jeton.oauth.audit_events import AuditEvent
 from jeton.oauth.registration.registration_rules import check_roles
-from jeton.oauth.user_claims import check_claims
+from jeton.oauth.user_claims import changed_claims, check_claims
 from jeton.oauth.users import User
 from jeton.rules.login_identifiers import identifier_keys, login_key
 from jeton.storage.audit_records import erase_person
@@ -78,7 +78,7 @@ def change(connection: Connection, now: int, username: str, changes: UserChanges
     email = user.email if changes.email is None else changes.email or None
     is_kept = changes.email_verified is None and email == user.email
     roles = user.roles if changes.roles is None else changes.roles
-    profile = {name: value for name, value in {**user.profile, **changes.claims}.items() if value is not None}
+    profile = changed_claims(user.profile, changes.claims)
     if changes.email_verified and not email:
         raise AdminError("there is no e-mail address that could be verified: set one with --email")
     check_names(user.username, email, roles)

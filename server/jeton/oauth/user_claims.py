@@ -37,6 +37,14 @@ def parse_claim(name: str, text: str) -> Any:
     return value
 
 
+def changed_claims(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the claims after the changes; None removes one. A telephone number that changes is no longer verified."""
+    after = {**before, **changes}
+    if after.get("phone_number") != before.get("phone_number"):
+        after["phone_number_verified"] = changes.get("phone_number_verified")
+    return {name: value for name, value in after.items() if value is not None}
+
+
 def check_claims(claims: Mapping[str, Any]) -> None:
     """Raise UserClaimError unless these are claims with valid values."""
     for name, value in claims.items():
