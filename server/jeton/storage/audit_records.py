@@ -3,15 +3,10 @@
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
-import msgspec
 from sqlalchemy import (
-    JSON,
     ColumnElement,
     Connection,
-    Text,
     bindparam,
-    cast,
-    column,
     delete,
     func,
     insert,
@@ -23,18 +18,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql
 
 from jeton.oauth.audit_events import AuditRecord
+from jeton.storage.json_rows import encode_batch, json_rows, octets_as_text
 from jeton.storage.raw_statement import RawStatement
 from jeton.storage.tables import audit_records
 
 _COLUMNS: Final = audit_records.c
 _FIELDS: Final = AuditRecord._fields
 _INSERT: Final = RawStatement(insert(audit_records).values({name: bindparam(name) for name in _FIELDS}))
-# On PostgreSQL, one statement with one parameter for a whole batch: executions cost the driver more than rows.
-_NEW = (
-    func.json_to_recordset(cast(bindparam("new", type_=Text), JSON))
-    .table_valued(*(column(name, _COLUMNS[name].type) for name in _FIELDS), name="new")
-    .render_derived(with_types=True)
-)
+_NEW = json_rows(audit_records, _FIELDS)
 _INSERT_ALL: Final = RawStatement(
     postgresql.insert(audit_records).from_select(_FIELDS, select(*(_NEW.c[name] for name in _FIELDS)))
 )
@@ -55,14 +46,13 @@ class Head(NamedTuple):
 def insert_audit_records(connection: Connection, records: Sequence[AuditRecord]) -> None:
     """Insert records that are new."""
     if connection.dialect.name == "postgresql":
-        _INSERT_ALL.run(connection, [{"new": msgspec.json.encode([_json_row(it) for it in records]).decode()}])
+        _INSERT_ALL.run(connection, [encode_batch(map(_json_row, records))])
     else:
         _INSERT.run_in_order(connection, records)
 
 
 def _json_row(record: AuditRecord) -> dict[str, Any]:
-    """Return the row with its octets, which JSON cannot represent, in the text form of PostgreSQL."""
-    return record._asdict() | {name: "\\x" + getattr(record, name).hex() for name in _OCTETS}
+    return record._asdict() | {name: octets_as_text(getattr(record, name)) for name in _OCTETS}
 
 
 def load_by_chain(connection: Connection) -> Iterator[AuditRecord]:

@@ -4,15 +4,9 @@ from collections.abc import Collection, Iterable, Mapping
 from operator import attrgetter
 from typing import Any, Final
 
-import msgspec
 from sqlalchemy import (
-    JSON,
     Connection,
-    Text,
     bindparam,
-    cast,
-    column,
-    func,
     insert,
     literal_column,
     select,
@@ -23,6 +17,7 @@ from sqlalchemy.dialects import postgresql
 from jeton.oauth.scope import format_scope
 from jeton.oauth.sessions import Family
 from jeton.oauth.token_status_list import revoked_session_status
+from jeton.storage.json_rows import encode_batch, json_rows, octets_as_text
 from jeton.storage.raw_statement import RawStatement
 from jeton.storage.revoked_statuses import insert_revoked_statuses
 from jeton.storage.row_locks import LockedRows, LockingQuery
@@ -47,14 +42,9 @@ _UPDATE = RawStatement(
     .where(families.c.sid == bindparam("at_sid"))
     .ordered_values(*((name, bindparam(f"new_{name}")) for name in _MUTABLE))
 )
-# On PostgreSQL, one statement with one parameter for a whole batch: executions cost the driver more than rows.
 # The rows exist and are locked. Each is found as a conflict, by the index on its sid, where a join may read all of the
 # table, depending on the size that PostgreSQL assumes. A missing row would not be inserted: its client would be '0'.
-_CHANGED = (
-    func.json_to_recordset(cast(bindparam("changed", type_=Text), JSON))
-    .table_valued(*(column(name, families.c[name].type) for name in ("sid", *_MUTABLE)), name="changed")
-    .render_derived(with_types=True)
-)
+_CHANGED = json_rows(families, ("sid", *_MUTABLE))
 _UNCHANGED: Final = tuple(
     it.name for it in families.c if it.name != "sid" and it.name not in _MUTABLE and not it.nullable
 )
@@ -142,7 +132,7 @@ def update_families(connection: Connection, changed: Iterable[Family]) -> None:
     if not changed:
         return
     if connection.dialect.name == "postgresql":
-        _UPDATE_ALL.run(connection, [{"changed": msgspec.json.encode([_json_row(it) for it in changed]).decode()}])
+        _UPDATE_ALL.run(connection, [encode_batch(map(_json_row, changed))])
     else:
         _UPDATE.run_in_order(connection, [(*_stored_values(it), it.sid) for it in changed])
     insert_revoked_statuses(connection, map(revoked_session_status, changed))
@@ -156,7 +146,5 @@ def _stored_values(family: Family) -> tuple[Any, ...]:
 
 
 def _json_row(family: Family) -> dict[str, Any]:
-    """Return the row with its octets, which JSON cannot represent, in the text form of PostgreSQL."""
-    digest = family.idempotency_digest
     row = dict(zip(_MUTABLE, _stored_values(family), strict=True))
-    return row | {"sid": family.sid, "idempotency_digest": None if digest is None else "\\x" + digest.hex()}
+    return row | {"sid": family.sid, "idempotency_digest": octets_as_text(family.idempotency_digest)}
