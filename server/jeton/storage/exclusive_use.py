@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
+from jeton.storage.advisory_locks import AdvisoryLock, try_acquire
 from jeton.storage.database import Database
 from jeton.storage.database_url import mask_database_url
 from jeton.storage.raw_statement import execute_raw
@@ -16,8 +17,6 @@ from jeton.storage.tables import metadata
 # state after five seconds. From one refresh to the next pass two seconds, and what it takes itself.
 _ROW_VERSION: Final = text("SELECT xmin::text FROM status_counter")
 _OBSERVED_SECONDS: Final = 10.0
-# Any number that no other advisory lock of the server uses.
-_TRY_LOCK: Final = text("SELECT pg_try_advisory_xact_lock(7461002)")
 _LOCK_TABLES: Final = text(f"LOCK TABLE {', '.join(sorted(metadata.tables))} IN SHARE MODE")
 _SETTINGS: Final = text("SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL lock_timeout = 5000")
 
@@ -74,7 +73,7 @@ def _reservation(database: Database, wait: Callable[[float], None], *, keep_rows
     """
     with database.connection() as connection, connection.begin():
         connection.execute(_SETTINGS)
-        if not connection.execute(_TRY_LOCK).scalar_one():
+        if not try_acquire(connection, AdvisoryLock.WHOLE_DATABASE):
             raise DatabaseInUseError(database)
         before = connection.execute(_ROW_VERSION).scalars().all()
         wait(_OBSERVED_SECONDS)

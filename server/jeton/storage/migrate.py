@@ -7,10 +7,9 @@ from typing import Final
 
 from sqlalchemy import Connection, inspect, text
 
+from jeton.storage.advisory_locks import AdvisoryLock, acquire
 from jeton.storage.database import Database, LockTimeoutError
 
-# Any number that no other advisory lock of the server uses.
-_LOCK_NUMBER: Final = 7_461_000
 # For each lock on a table. While a migration waits for one, all requests that need the table wait behind it: less than
 # their own limit (`statement_timeout`), so that a backup in progress ends the migration and not the service.
 _LOCK_TIMEOUT_MS: Final = 2000
@@ -36,8 +35,8 @@ def migrate(database: Database) -> str:
     try:
         with database.write() as connection:
             _check_database(connection)
+            acquire(connection, AdvisoryLock.MIGRATION)
             if not database.on_sqlite:
-                connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": _LOCK_NUMBER})
                 connection.execute(text(f"SET LOCAL lock_timeout = {_LOCK_TIMEOUT_MS}"))
             _require_known(_revision(connection))
             _upgrade(connection)

@@ -1,16 +1,15 @@
 """Deletion of expired rows, a limited number at a time."""
 
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Connection, delete, select, text
+from sqlalchemy import Column, ColumnElement, Connection, delete, select
 
-# Any number that no other advisory lock of the server uses.
-_TRY_LOCK: Final = text("SELECT pg_try_advisory_xact_lock(7461003)")
+from jeton.storage.advisory_locks import AdvisoryLock, try_acquire
 
 
 def is_only_deleter(connection: Connection) -> bool:
     """Return whether no other node is deleting now. If so, none begins until the end of this transaction."""
-    return connection.dialect.name == "sqlite" or bool(connection.execute(_TRY_LOCK).scalar_one())
+    return try_acquire(connection, AdvisoryLock.DELETION)
 
 
 def delete_oldest(

@@ -6,11 +6,10 @@ from typing import Final
 from sqlalchemy import Connection, Table, bindparam, delete, func, insert, literal, select, text, union_all, update
 
 from jeton.rules.key_lifecycle import ACCESS_TOKENS, KeyState, SigningKey
+from jeton.storage.advisory_locks import AdvisoryLock, acquire
 from jeton.storage.raw_statement import RawStatement
 from jeton.storage.tables import clients, id_token_keys, signing_keys
 
-# Any number that no other advisory lock of the server uses.
-_LOCK: Final = text("SELECT pg_advisory_xact_lock(7461001)")
 # A process that stalls during a change is rolled back, so that the times it writes are right when others read them.
 _SET_IDLE_TIMEOUT: Final = text("SET LOCAL idle_in_transaction_session_timeout = 2000")
 _TABLES: Final = (signing_keys, id_token_keys)
@@ -34,9 +33,9 @@ _RECORD_TOKEN_LIFETIME: Final = [
 
 
 def lock_signing_keys(connection: Connection) -> None:
-    """Let only this transaction change signing keys until it ends. On SQLite every writer is alone anyway."""
+    """Let only this transaction change signing keys until it ends."""
+    acquire(connection, AdvisoryLock.SIGNING_KEYS)
     if connection.dialect.name == "postgresql":
-        connection.execute(_LOCK)
         connection.execute(_SET_IDLE_TIMEOUT)
 
 
