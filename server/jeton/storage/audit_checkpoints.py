@@ -3,10 +3,10 @@
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.storage.retention import delete_oldest
 from jeton.storage.tables import audit_checkpoints
+from jeton.storage.upserts import insert_into
 
 _COLUMNS: Final = audit_checkpoints.c
 _NEWEST: Final = select(audit_checkpoints).order_by(_COLUMNS.number.desc()).limit(1)
@@ -41,8 +41,8 @@ def load_checkpoint_before(connection: Connection, time: int, through: int | Non
 
 def insert_checkpoint(connection: Connection, checkpoint: Checkpoint) -> None:
     """Insert the checkpoint, unless another process has inserted one of this number."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-    connection.execute(dialect.insert(audit_checkpoints).values(checkpoint._asdict()).on_conflict_do_nothing())
+    new = insert_into(connection, audit_checkpoints).values(checkpoint._asdict())
+    connection.execute(new.on_conflict_do_nothing())
 
 
 def delete_checkpoints(connection: Connection, below: int, limit: int) -> int:

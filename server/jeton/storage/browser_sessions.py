@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.browser_sessions import BrowserSession
 from jeton.storage.list_limit import MAX_LISTED
@@ -14,6 +13,7 @@ from jeton.storage.raw_statement import RawStatement
 from jeton.storage.retention import delete_oldest
 from jeton.storage.row_locks import LockedRows, LockingQuery
 from jeton.storage.tables import browser_session_clients, browser_sessions
+from jeton.storage.upserts import insert_into
 
 _BY_ID = select(browser_sessions).where(
     browser_sessions.c.browser_session_id.in_(bindparam("browser_session_ids", expanding=True))
@@ -61,9 +61,8 @@ def load_browser_session_ids(connection: Connection, now: int, subs: Collection[
 
 def insert_browser_session_clients(connection: Connection, pairs: Collection[tuple[str, str]]) -> None:
     """Record the clients that browser sessions have signed in to, as (browser_session_id, client_id)."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     rows = [{"browser_session_id": it, "client_id": client_id} for it, client_id in sorted(pairs)]
-    connection.execute(dialect.insert(browser_session_clients).on_conflict_do_nothing(), rows)
+    connection.execute(insert_into(connection, browser_session_clients).on_conflict_do_nothing(), rows)
 
 
 def list_browser_sessions(connection: Connection, now: int, sub: str | None = None) -> list[BrowserSession]:

@@ -5,7 +5,6 @@ from contextlib import suppress
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.clients import ADMINISTRATOR, Client
 from jeton.storage.identifiers import IdentifierUsedError, claim_identifier, release_client_id
@@ -14,6 +13,7 @@ from jeton.storage.raw_statement import RawStatement
 from jeton.storage.row_locks import LockedRows, LockingQuery
 from jeton.storage.signing_keys import record_token_lifetime
 from jeton.storage.tables import clients
+from jeton.storage.upserts import insert_into
 
 _COLUMNS = [column for column in clients.c if column is not clients.c.logo]
 # What no document changes.
@@ -78,12 +78,11 @@ def save_clients(connection: Connection, changed: Iterable[Client]) -> None:
 
     The identifier is claimed even if it was used before: it is the URL of its owner, and never the `sub` of a token.
     """
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     for client in sorted(changed, key=lambda it: it.client_id):
         with suppress(IdentifierUsedError):
             claim_identifier(connection, client.client_id)
         values = {it.name: getattr(client, it.name) for it in _COLUMNS}
-        new = dialect.insert(clients).values(**values)
+        new = insert_into(connection, clients).values(**values)
         replaced = {name: new.excluded[name] for name in values.keys() - _ADMINISTERED}
         # An administrator may have added the client since it was found to have no row.
         is_same = clients.c.registration == new.excluded.registration

@@ -4,13 +4,13 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, delete, func, select, tuple_
-from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.frozen import asdict
 from jeton.oauth.consents import NO_RESOURCE, Consent
 from jeton.oauth.resources import OPENID_SCOPES
 from jeton.storage.list_limit import MAX_LISTED
 from jeton.storage.tables import consents
+from jeton.storage.upserts import insert_into
 
 _REPLACED: Final = ("allowed", "scope", "resources", "updated_at", "metadata_digest")
 
@@ -42,9 +42,10 @@ def count_consents(connection: Connection) -> dict[str, int]:
 
 def save_consents(connection: Connection, changed: Iterable[Consent]) -> None:
     """Insert consents, or replace those of the same user and client. The users must be locked."""
-    dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
     for consent in changed:
-        new = dialect.insert(consents).values(**asdict(consent), scope=consent.scope, resources=consent.resources)
+        new = insert_into(connection, consents).values(
+            **asdict(consent), scope=consent.scope, resources=consent.resources
+        )
         replaced = {it: new.excluded[it] for it in _REPLACED}
         connection.execute(new.on_conflict_do_update(index_elements=["sub", "client_id"], set_=replaced))
 

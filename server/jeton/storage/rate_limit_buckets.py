@@ -4,12 +4,12 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection, bindparam, delete, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.rules.rate_limit_policies import Bucket
 from jeton.storage.retention import delete_oldest
 from jeton.storage.row_locks import LockedRows
 from jeton.storage.tables import throttle_buckets as buckets
+from jeton.storage.upserts import insert_into
 
 _VALUES: Final = (
     buckets.c.due,
@@ -54,7 +54,8 @@ def lock_buckets(
 
 def _lock_or_insert_all(connection: Connection, keys: Collection[bytes], now: int) -> Iterable[Sequence[Any]]:
     """Lock and read in one statement: it returns what is in the row once the lock is held."""
-    lock = _insert(connection).on_conflict_do_update(index_elements=[buckets.c.key], set_={"due": buckets.c.due})
+    new = insert_into(connection, buckets)
+    lock = new.on_conflict_do_update(index_elements=[buckets.c.key], set_={"due": buckets.c.due})
     return connection.execute(lock.returning(buckets.c.key, *_VALUES), _empty(keys, now))
 
 
@@ -63,17 +64,14 @@ def _lock_or_insert_free(connection: Connection, keys: Collection[bytes], now: i
 
     Two statements, also if no bucket is missing: the time of an attempt must not tell whose buckets exist.
     """
-    connection.execute(_insert(connection).on_conflict_do_nothing(index_elements=[buckets.c.key]), _empty(keys, now))
+    new = insert_into(connection, buckets)
+    connection.execute(new.on_conflict_do_nothing(index_elements=[buckets.c.key]), _empty(keys, now))
     return connection.execute(_LOCK_FREE, {"keys": list(keys)})
 
 
 def _empty(keys: Collection[bytes], now: int) -> list[dict[str, Any]]:
     empty = {"due": 0, "failures": 0, "expires_at": now, "pending": 0, "pending_until": 0}
     return [{"key": key, **empty} for key in sorted(keys)]
-
-
-def _insert(connection: Connection) -> postgresql.Insert | sqlite.Insert:
-    return sqlite.insert(buckets) if connection.dialect.name == "sqlite" else postgresql.insert(buckets)
 
 
 def store_buckets(connection: Connection, changed: Mapping[bytes, Bucket], now: int) -> None:

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterable
 
 from sqlalchemy import Connection, bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.sessions import RevokedAccessToken
 from jeton.storage.raw_statement import RawStatement
 from jeton.storage.retention import delete_oldest
 from jeton.storage.tables import ended_tokens
+from jeton.storage.upserts import insert_into
 
 _LOAD = RawStatement(select(ended_tokens.c.jti).where(ended_tokens.c.jti.in_(bindparam("jtis", expanding=True))))
 
@@ -18,8 +18,7 @@ def insert_revoked_access_tokens(connection: Connection, revoked: Iterable[Revok
     # In one order everywhere, so that two servers that revoke the same tokens do not deadlock.
     rows = [{"jti": token.jti, "expires_at": token.expires_at} for token in sorted(revoked, key=lambda it: it.jti)]
     if rows:
-        dialect = sqlite if connection.dialect.name == "sqlite" else postgresql
-        connection.execute(dialect.insert(ended_tokens).on_conflict_do_nothing(), rows)
+        connection.execute(insert_into(connection, ended_tokens).on_conflict_do_nothing(), rows)
 
 
 def load_revoked_access_tokens(connection: Connection, jtis: Collection[str]) -> set[str]:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable
 
 from sqlalchemy import Connection, Select, bindparam, delete, select
-from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.token_status_list import RevokedStatus
 from jeton.storage.raw_statement import RawStatement
 from jeton.storage.retention import delete_oldest
 from jeton.storage.tables import invalid_statuses
+from jeton.storage.upserts import insert_into
 
 _LOAD = RawStatement(select(invalid_statuses.c.status_index).where(invalid_statuses.c.expires_at > bindparam("now")))
 
@@ -19,15 +19,14 @@ def insert_revoked_statuses(connection: Connection, statuses: Iterable[RevokedSt
     ordered = sorted((it for it in statuses if it is not None), key=lambda it: it.status_index)
     if ordered:
         rows = [{"status_index": it.status_index, "expires_at": it.expires_at} for it in ordered]
-        connection.execute(_insert(connection).on_conflict_do_nothing(), rows)
+        connection.execute(insert_into(connection, invalid_statuses).on_conflict_do_nothing(), rows)
 
 
 def insert_selected_statuses(connection: Connection, chosen: Select[tuple[int | None, int]]) -> None:
     """Insert the statuses that a query returns, as (status_index, expires_at)."""
     ordered = chosen.order_by(chosen.selected_columns[0])
-    connection.execute(
-        _insert(connection).from_select(["status_index", "expires_at"], ordered).on_conflict_do_nothing()
-    )
+    new = insert_into(connection, invalid_statuses).from_select(["status_index", "expires_at"], ordered)
+    connection.execute(new.on_conflict_do_nothing())
 
 
 def load_revoked_indexes(connection: Connection, now: int) -> list[int]:
@@ -49,8 +48,3 @@ def delete_expired_statuses(connection: Connection, now: int, limit: int) -> int
         invalid_statuses.c.expires_at <= now,
         limit,
     )
-
-
-def _insert(connection: Connection) -> postgresql.Insert | sqlite.Insert:
-    on_sqlite = connection.dialect.name == "sqlite"
-    return sqlite.insert(invalid_statuses) if on_sqlite else postgresql.insert(invalid_statuses)
