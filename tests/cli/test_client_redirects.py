@@ -159,7 +159,7 @@ async def test_a_logo_is_a_small_image_that_holds_no_script(
 
 
 @pytest.mark.requirement("RI06")
-async def test_sessions_end_with_the_resource_that_the_client_loses(cli: CommandLine, jeton: Running) -> None:
+async def test_sessions_end_with_the_audience_the_client_loses(cli: CommandLine, jeton: Running) -> None:
     files = "https://files.example"
     for uri in (API, files):
         add_resource(jeton, uri)
@@ -178,6 +178,10 @@ async def test_sessions_end_with_the_resource_that_the_client_loses(cli: Command
     assert (await jeton.refresh(app, first["refresh_token"])).json()["error"] == "invalid_grant"
     assert (await redeem(jeton, app, unredeemed)).json()["error"] == "invalid_grant"
     await jeton.refreshed(app, second["refresh_token"])
+    cli.text("client", "set", "shop", "--audience", API)
+    third = await alice.redeemed(app, await alice.code(app))
+    cli.text("client", "set", "shop", "--clear", "audience")
+    assert (await jeton.refresh(app, third["refresh_token"])).json()["error"] == "invalid_grant"
 
 
 def test_show_prints_configuration_for_common_programs(cli: CommandLine) -> None:

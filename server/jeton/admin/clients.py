@@ -132,7 +132,7 @@ def change(
 ) -> Client:
     """Update a client: first reset the fields named in `cleared` to their defaults, then apply `changes`.
 
-    Sessions that were granted a resource which the client loses end. Raise NotFoundError if there is no such client,
+    Sessions for a resource or an audience that the client loses end. Raise NotFoundError if there is no such client,
     RegistrationError or AdminError if it would not work or be unsafe.
     """
     before = _lock(connection, client_id)
@@ -152,8 +152,8 @@ def change(
     after = without_useless_secret(_changed(connection, replace(before, **reset), changes))
     if changed := save_client_changes(connection, before, after):
         record(connection, AuditEvent("client_changed", " ".join(changed), client_id=client_id))
-    for uri in set(before.resources) - set(after.resources):
-        end_families(connection, now, "resource_removed", client_id=client_id, audience=uri)
+    for audience in {*before.resources, *before.audience} - {*after.resources, *after.audience}:
+        end_families(connection, now, "resource_removed", client_id=client_id, audience=audience)
     return after
 
 
