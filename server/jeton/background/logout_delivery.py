@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from jeton.background.repeated_work import failures_logged, repeat
 from jeton.crypto.credentials import generate_jti
 from jeton.crypto.id_token_hashes import derive_session_id
 from jeton.crypto.key_stores import KeyStoreError
@@ -42,6 +43,7 @@ MAX_CONCURRENT: Final = 32
 MAX_PER_CLIENT: Final = 2
 MAX_TO_UNREGISTERED: Final = 16
 _MAX_READ: Final = 100
+_FAILURE: Final = "logout_delivery_failed"
 
 log = structlog.get_logger("jeton.logout_delivery")
 
@@ -84,14 +86,7 @@ class LogoutDelivery:
     async def run(self) -> None:
         """Send what is due, every second, until cancelled."""
         try:
-            while True:
-                await asyncio.sleep(_POLL_SECONDS)
-                try:
-                    await self.start_due()
-                except StorageUnavailableError as error:
-                    log.error("logout_delivery_failed", reason=type(error).__name__, detail=str(error))
-                except Exception:
-                    log.exception("logout_delivery_failed")
+            await repeat(_POLL_SECONDS, self.start_due, log, _FAILURE)
         finally:
             for task in self._under_way:
                 task.cancel()
@@ -144,7 +139,7 @@ class LogoutDelivery:
 
     async def _deliver(self, delivery: _Delivery) -> None:
         """Make one attempt, and store what came of it."""
-        try:
+        with failures_logged(log, _FAILURE):
             status = await self._send(delivery.logout, delivery.client)
             ended = _with_outcome(delivery.logout, status, self._clock.now())
             log.info(
@@ -157,10 +152,6 @@ class LogoutDelivery:
             )
             LOGOUT_ATTEMPTS.labels(ended.state).inc()
             await self._thread(lambda: self._record(ended))
-        except StorageUnavailableError as error:
-            log.error("logout_delivery_failed", reason=type(error).__name__, detail=str(error))
-        except Exception:
-            log.exception("logout_delivery_failed")
 
     def _record(self, logout: BackchannelLogout) -> None:
         with self._database.write() as connection:

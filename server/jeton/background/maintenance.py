@@ -2,15 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Final
 
 import structlog
 
 from jeton.background.purge import Purge
+from jeton.background.repeated_work import repeat
 from jeton.background.shared_state import SharedState
-from jeton.crypto.key_stores import KeyStoreError
-from jeton.crypto.master_key import MasterKeyError
 from jeton.storage.audit_backlog import AuditBacklog
 from jeton.storage.database import StorageUnavailableError
 from jeton.storage.task_thread import TaskThread
@@ -57,22 +56,15 @@ class Maintenance:
     async def run(self) -> None:
         """Run until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._repeat(_REFRESH_SECONDS, lambda: self._thread(self._shared_state.refresh)))
-            ceiling = self._repeat(_CEILING_SECONDS, lambda: self._housekeeping(self._shared_state.apply_ceiling))
-            tasks.create_task(ceiling)
-            tasks.create_task(self._repeat(_PURGE_SECONDS, self._delete_expired))
-            tasks.create_task(self._repeat(_BACKLOG_SECONDS, lambda: self._thread(self._audit_backlog.write)))
+            for seconds, work in self._works():
+                tasks.create_task(repeat(seconds, work, log, "maintenance_failed"))
 
-    async def _repeat(self, seconds: float, work: Callable[[], Awaitable[object]]) -> None:
-        """Run `work` at this interval. Log failures and continue."""
-        while True:
-            await asyncio.sleep(seconds)
-            try:
-                await work()
-            except (StorageUnavailableError, MasterKeyError, KeyStoreError) as error:
-                log.error("maintenance_failed", reason=type(error).__name__, detail=str(error))
-            except Exception:
-                log.exception("maintenance_failed")
+    def _works(self) -> Iterator[tuple[float, Callable[[], Awaitable[object]]]]:
+        """Yield each work, and the seconds between one time and the next."""
+        yield _REFRESH_SECONDS, lambda: self._thread(self._shared_state.refresh)
+        yield _CEILING_SECONDS, lambda: self._housekeeping(self._shared_state.apply_ceiling)
+        yield _PURGE_SECONDS, self._delete_expired
+        yield _BACKLOG_SECONDS, lambda: self._thread(self._audit_backlog.write)
 
     async def _delete_expired(self) -> None:
         """Delete expired rows until none is left, for a twentieth of the time."""

@@ -1,12 +1,12 @@
 """Reads the metrics that the database knows, at a fixed interval: a scrape reads nothing."""
 
-import asyncio
 import math
 from typing import Final
 
 import structlog
 from prometheus_client import Gauge
 
+from jeton.background.repeated_work import repeat
 from jeton.observability.metrics import (
     KEY_ACTIVATED,
     KEY_ROTATION,
@@ -18,7 +18,7 @@ from jeton.observability.metrics import (
 from jeton.rules.key_lifecycle import KeyTimings, SigningKey, rotation_at
 from jeton.rules.key_series import active_keys, by_series
 from jeton.storage.clock import Clock
-from jeton.storage.database import Database, StorageUnavailableError
+from jeton.storage.database import Database
 from jeton.storage.ledger.replay_store import MAX_ROWS
 from jeton.storage.measurements import count_rows, count_waiting_logouts, oldest_expired
 from jeton.storage.signing_keys import load_signing_keys
@@ -76,14 +76,7 @@ class Measurements:
 
     async def run(self) -> None:
         """Read at each interval until cancelled. Log failures and continue."""
-        while True:
-            await asyncio.sleep(_INTERVAL_SECONDS)
-            try:
-                await self._thread(self.read)
-            except StorageUnavailableError as error:
-                log.error("measurements_failed", reason=type(error).__name__, detail=str(error))
-            except Exception:
-                log.exception("measurements_failed")
+        await repeat(_INTERVAL_SECONDS, lambda: self._thread(self.read), log, "measurements_failed")
 
     def close(self) -> None:
         self._thread.close()
