@@ -10,6 +10,10 @@ from structlog.testing import capture_logs
 from jeton.crypto.credentials import generate_client_secret
 from jeton.crypto.refresh_token import generate_sid
 from jeton.frozen import replace
+from jeton.grants.memory_limits import MemoryLimits
+from jeton.oauth.errors import OAuthError
+from jeton.rules.rate_limit_policies import Rate
+from jeton.storage.clock import Clock
 from support.client_addresses import from_address
 from support.in_process_server import App, Running, StartServer
 from support.responses import outcome
@@ -119,15 +123,15 @@ async def test_misuse_of_a_public_client_s_name_limits_one_address_only(start: S
     assert await from_address(jeton, ABROAD).log_in(app)
 
 
-async def test_number_of_counted_clients_is_bounded(start: StartServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jeton.grants.request_limits._MAX_BUCKETS_IN_MEMORY", 2)
-    jeton = await start(LIMITS__TOKEN_REQUESTS_PER_CLIENT="2")
-    app, limits = jeton.add_client(public=True), jeton.server.parts.request_limits
+def test_number_of_counted_clients_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jeton.grants.memory_limits.MAX_BUCKETS", 2)
+    limits, rate = MemoryLimits(Clock()), Rate(1, 60)
 
-    for number in range(5):
-        await from_address(jeton, f"198.51.100.{number}").refresh(app, "x")
+    for name in ("first", "second", "third", "first"):
+        limits.count("requests_throttled", (("client", name), rate))
 
-    assert len(limits._in_memory) <= 2
+    with pytest.raises(OAuthError, match="requests_throttled_by_client"):
+        limits.count("requests_throttled", (("client", "first"), rate))
 
 
 # Refreshes of a session.

@@ -6,6 +6,7 @@ import structlog
 
 from jeton.crypto.rate_limit_keys import RateLimitKeys
 from jeton.frozen import Frozen
+from jeton.grants.memory_limits import MemoryLimits
 from jeton.login.address_limits import address_limits
 from jeton.oauth.audit_events import SERVER, AuditEvent
 from jeton.oauth.clients import Client
@@ -13,7 +14,7 @@ from jeton.oauth.errors import rate_limited
 from jeton.oauth.sessions import Source
 from jeton.rules.attempts import Attempt, Limit, RateLimited
 from jeton.rules.network_prefix import network_prefix
-from jeton.rules.rate_limit_policies import Blocked, Bucket, Rate
+from jeton.rules.rate_limit_policies import Rate
 from jeton.storage.audit_backlog import AuditBacklog
 from jeton.storage.clock import Clock
 from jeton.storage.rate_limiter import RateLimiter
@@ -22,7 +23,6 @@ CLIENT: Final = "client"
 ALL: Final = "all"
 
 _CLIENT_ID_BUCKETS: Final = 4096
-_MAX_BUCKETS_IN_MEMORY: Final = 65_536
 
 log = structlog.get_logger("jeton.request_limits")
 
@@ -50,7 +50,7 @@ class RequestLimits:
         self._limits = limits
         self._clock = clock
         self._backlog = backlog
-        self._in_memory: dict[tuple[str | None, ...], Bucket] = {}
+        self._in_memory = MemoryLimits(clock)
 
     async def count_wrong_secret(self, client_id: str, source: Source) -> None:
         """Count one wrong client secret. Raise OAuthError if there were too many.
@@ -87,7 +87,7 @@ class RequestLimits:
         Anyone can use a public client's id, so its requests are also counted by network.
         """
         key = ("client", client.client_id, network_prefix(source.ip) if client.public else None)
-        self._count_in_memory(key, self._limits.requests_per_client, "requests_throttled_by_client")
+        self._in_memory.count("requests_throttled", (key, self._limits.requests_per_client))
 
     def count_pushed_request(self, sub: str) -> None:
         """Count one pushed authorization request that the user answers. Raise OAuthError if there were too many.
@@ -95,21 +95,8 @@ class RequestLimits:
         Each is remembered for half an hour, and anyone can push in the name of a public client: without this limit, one
         user could fill the replay store.
         """
-        rate = self._limits.pushed_requests_per_account
-        self._count_in_memory(("account", sub), rate, "pushed_requests_throttled_by_account")
-
-    def _count_in_memory(self, key: tuple[str | None, ...], rate: Rate | None, reason: str) -> None:
-        if rate is None:
-            return
-        now = self._clock.now()
-        after = rate.reserve(self._in_memory.get(key, Bucket()), now)
-        if isinstance(after, Blocked):
-            raise rate_limited(reason, after.opens_at - now)
-        if len(self._in_memory) >= _MAX_BUCKETS_IN_MEMORY:
-            self._in_memory = {key: bucket for key, bucket in self._in_memory.items() if bucket.expires_at > now}
-        if len(self._in_memory) >= _MAX_BUCKETS_IN_MEMORY:
-            self._in_memory.clear()
-        self._in_memory[key] = after
+        limit = ("account", sub), self._limits.pushed_requests_per_account
+        self._in_memory.count("pushed_requests_throttled", limit)
 
     async def _count(self, event: str, limits: tuple[Limit, ...], source: Source) -> None:
         if not limits:

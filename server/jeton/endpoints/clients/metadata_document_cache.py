@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 import structlog
 
 from jeton.frozen import Frozen
-from jeton.oauth.errors import rate_limited
+from jeton.grants.memory_limits import MemoryLimits
 from jeton.oauth.registration.client_metadata import ClientMetadata
 from jeton.oauth.registration.metadata_documents import (
     FAILURE_SECONDS,
@@ -20,14 +20,10 @@ from jeton.oauth.sessions import Source
 from jeton.observability.metrics import DOCUMENT_FETCHES
 from jeton.outbound.messages import OutboundError, OutboundResponse
 from jeton.rules.network_prefix import network_prefix
-from jeton.rules.rate_limit_policies import Blocked, Bucket, Rate
+from jeton.rules.rate_limit_policies import Rate
 from jeton.storage.clock import Clock
 
 MAX_DOCUMENTS: Final = 1000
-_MAX_BUCKETS: Final = 65_536
-# Keys of buckets beside those of addresses.
-_NO_ADDRESS: Final = "no address"
-_ALL_ADDRESSES: Final = "all addresses"
 
 # Returns the response to a GET. Raises OutboundError if there is none.
 Fetch: TypeAlias = Callable[[str], Awaitable[OutboundResponse]]
@@ -60,7 +56,7 @@ class MetadataDocuments:
         self._clock = clock
         self._kept: dict[str, _Fetched] = {}
         self._fetching: dict[str, asyncio.Task[_Fetched]] = {}
-        self._buckets: dict[str, Bucket] = {}
+        self._counted = MemoryLimits(clock)
 
     async def get(self, url: str, source: Source, *, is_known: bool) -> ClientMetadata:
         """Return what the document says. Raise MetadataDocumentError if there is none that is valid.
@@ -117,19 +113,5 @@ class MetadataDocuments:
 
     def _count(self, source: Source) -> None:
         """Count one fetch. Raise OAuthError if there were too many; then none is counted."""
-        now, after = self._clock.now(), dict[str, Bucket]()
-        limits = {
-            network_prefix(source.ip) or _NO_ADDRESS: ("address", self._limits.per_address),
-            _ALL_ADDRESSES: ("server", self._limits.altogether),
-        }
-        for key, (name, rate) in limits.items():
-            if rate is not None:
-                bucket = rate.reserve(self._buckets.get(key, Bucket()), now)
-                if isinstance(bucket, Blocked):
-                    raise rate_limited(f"metadata_documents_throttled_by_{name}", bucket.opens_at - now)
-                after[key] = bucket
-        if len(self._buckets) >= _MAX_BUCKETS:
-            self._buckets = {key: bucket for key, bucket in self._buckets.items() if bucket.expires_at > now}
-        if len(self._buckets) >= _MAX_BUCKETS:
-            self._buckets.clear()
-        self._buckets |= after
+        of_address = ("address", network_prefix(source.ip)), self._limits.per_address
+        self._counted.count("metadata_documents_throttled", of_address, (("server",), self._limits.altogether))
