@@ -5,10 +5,11 @@ from unittest.mock import Mock
 import pytest
 
 from jeton.crypto.master_key import MasterKeyError
+from jeton.crypto.signed_jwt import ID_TOKEN
 from jeton.rules.key_lifecycle import PROPAGATION_SECONDS
 from jeton.storage.clients import update_client
 from jeton.storage.database import StorageUnavailableError
-from support.in_process_server import Running, StartServer
+from support.in_process_server import ISSUER, Running, StartServer
 from support.sessions import Session, new_session
 from support.statement_recorder import before_each_statement, statements_of
 
@@ -38,12 +39,17 @@ async def session(nodes: list[Running]) -> Session:
 
 @pytest.mark.both_databases
 @pytest.mark.requirement("C04")
-@pytest.mark.parametrize("use", ["introspect", "account", "revoke"])
+@pytest.mark.parametrize("use", ["introspect", "account", "logout", "revoke"])
 async def test_token_is_accepted(nodes: list[Running], session: Session, use: str) -> None:
     if use == "introspect":
         assert (await nodes[1].introspect(session.app, session.access))["active"] is True
     elif use == "account":
         assert (await nodes[1].http.get("/account", headers=session.bearer)).status_code == 200
+    elif use == "logout":
+        claims = {"iss": ISSUER, "aud": "nobody"}
+        hint = await nodes[0].keyring.sign(nodes[0].keyring.signer, claims, ID_TOKEN)
+        # It is an ID token of this issuer, and names a client that does not exist.
+        assert (await nodes[1].http.get("/oauth/logout", params={"id_token_hint": hint})).status_code == 400
     else:
         assert (await nodes[1].revoke(session.app, session.access)).status_code == 200
         assert await nodes[0].introspect(session.app, session.access) == {"active": False}

@@ -27,7 +27,7 @@ from jeton.oauth.metadata import INTROSPECTION_PATH, PAR_PATH, REVOCATION_PATH, 
 
 def build_endpoints(settings: Settings, parts: Parts, grants: Sequence[Grant]) -> Mapping[str, MethodRouter]:
     """Return the endpoints by path; the token endpoint offers these grants."""
-    tokens = TokenParser(settings.server.issuer, parts.keyring, parts.background.keys.reload)
+    tokens = token_parser(settings, parts)
     authenticate = _client_authentication(settings, parts)
     revocation = _revocation(settings, parts, authenticate, tokens)
     token = build_token_endpoint(settings, parts, authenticate, grants)
@@ -46,10 +46,15 @@ def build_endpoints(settings: Settings, parts: Parts, grants: Sequence[Grant]) -
     }
 
 
+def token_parser(settings: Settings, parts: Parts) -> TokenParser:
+    """Return what recognizes and verifies presented tokens."""
+    return TokenParser(settings.server.issuer, parts.keyring, parts.background.keys.reload)
+
+
 def build_authorization_requests(settings: Settings, parts: Parts) -> AuthorizationRequests:
     """Return what validates authorization requests."""
     issuer, lookups = settings.server.issuer, parts.storage.lookups
-    hints = IdTokenHints(issuer, parts.keyring, parts.background.keys.reload)
+    hints = IdTokenHints(token_parser(settings, parts))
     return AuthorizationRequests(
         issuer, settings.tokens.default_audience, lookups, hints.subject, lambda: parts.keyring.id_token_algorithms
     )

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from starlette.types import ASGIApp
 
-from jeton.bootstrap.endpoints import build_authorization_requests
+from jeton.bootstrap.endpoints import build_authorization_requests, token_parser
 from jeton.bootstrap.parts import Parts
 from jeton.bootstrap.token_endpoint import build_code_issuer
 from jeton.config.settings import PageSettings, Settings
@@ -88,7 +88,7 @@ def _authorization_pages(
         parts.clients.policy,
     )
     clients = parts.clients
-    hints = IdTokenHints(settings.server.issuer, parts.keyring, parts.background.keys.reload)
+    hints = IdTokenHints(token_parser(settings, parts))
     requests = build_authorization_requests(settings, parts)
     authorization = AuthorizationEndpoint(
         interactions,

@@ -1,15 +1,15 @@
-"""Recognition of presented tokens. Hints are not needed: refresh tokens and access tokens look different."""
+"""Recognition of presented tokens of this server. No hint is needed: the kinds of tokens look different."""
 
 from collections.abc import Awaitable, Callable
 
 from jeton.crypto.refresh_token import PresentedRefreshToken, parse_refresh_token
-from jeton.crypto.signed_jwt import VerifiedToken
+from jeton.crypto.signed_jwt import VerifiedToken, Verifier
 from jeton.frozen import Frozen
 from jeton.keys.keyring import Keyring
 
 
 class TokenParser(Frozen):
-    """Recognizes refresh tokens and verifies access tokens of this issuer.
+    """Recognizes refresh tokens, and verifies access tokens and ID tokens of this issuer.
 
     `reload_keys` reads the signing keys from the database unless that was done a moment ago.
     """
@@ -18,18 +18,28 @@ class TokenParser(Frozen):
     keyring: Keyring
     reload_keys: Callable[[], Awaitable[None]]
 
-    async def verify_access_token(self, presented: str) -> VerifiedToken | None:
+    def verify_access_token(self, presented: str) -> Awaitable[VerifiedToken | None]:
         """Return the verified token, or None if this server did not issue it. It may have expired or ended.
 
-        A key that is unknown here may be one that another server has just begun to use: the stored keys are read again
-        before the token is rejected. Raise StorageUnavailableError if they cannot be read.
+        Raise StorageUnavailableError if its key is unknown here, and the stored keys cannot be read.
         """
-        token = self.keyring.verifier.verify(presented)
-        if token is None and self.keyring.verifier.lacks_key_of(presented):
-            await self.reload_keys()
-            token = self.keyring.verifier.verify(presented)
-        return token if token is not None and token.claims["iss"] == self.issuer else None
+        return self._verify(presented, lambda: self.keyring.verifier)
+
+    def verify_id_token(self, presented: str) -> Awaitable[VerifiedToken | None]:
+        """Return the verified ID token, or None, as `verify_access_token` does."""
+        return self._verify(presented, lambda: self.keyring.id_token_verifier)
 
     async def parse(self, presented: str) -> PresentedRefreshToken | VerifiedToken | None:
         """Return the token, or None if this server never issued it. A refresh token is not known to be genuine yet."""
         return parse_refresh_token(presented) or await self.verify_access_token(presented)
+
+    async def _verify(self, presented: str, verifier: Callable[[], Verifier]) -> VerifiedToken | None:
+        """Verify by the keys as they are in memory; if its key is unknown, by the stored ones.
+
+        Another server may have just begun to use a key. `verifier` returns another one after the keys were read.
+        """
+        token = verifier().verify(presented)
+        if token is None and verifier().lacks_key_of(presented):
+            await self.reload_keys()
+            token = verifier().verify(presented)
+        return token if token is not None and token.claims["iss"] == self.issuer else None
