@@ -92,13 +92,15 @@ async def test_every_login_costs_one_hash(jeton: Running, monkeypatch: pytest.Mo
         pytest.param({}, {"grant_types": frozenset({"refresh_token"})}, "unauthorized_client", id="grant taken away"),
         pytest.param({}, {"scope": frozenset({"read"})}, "invalid_scope", id="scope taken away"),
         pytest.param({}, {"resources": (OTHER_API,)}, "invalid_target", id="resource taken away"),
+        pytest.param({}, {"audience": (OTHER_API,)}, "invalid_target", id="audience taken away"),
     ],
 )
 async def test_change_during_the_password_check_takes_effect(
     jeton: Running, monkeypatch: pytest.MonkeyPatch, user: dict[str, Any], client: dict[str, Any], error: str
 ) -> None:
     resources = add_resource(jeton, API).uri, add_resource(jeton, OTHER_API).uri
-    app, alice = jeton.add_client(grant_types=SESSIONS, resources=resources), jeton.add_user()
+    app = jeton.add_client(grant_types=SESSIONS, resources=resources, audience=(API,))
+    alice, form = jeton.add_user(), LOGIN if "audience" in client else LOGIN | {"resource": API}
     verify = jeton.passwords.verify
 
     def verify_and_change(password_hash: str | None, password: str) -> Verified:
@@ -111,7 +113,7 @@ async def test_change_during_the_password_check_takes_effect(
 
     monkeypatch.setattr(jeton.passwords, "verify", verify_and_change)
 
-    assert outcome(await jeton.token(app, None, **LOGIN, resource=API)) == (400, error)
+    assert outcome(await jeton.token(app, None, **form)) == (400, error)
 
 
 def stored_hash(jeton: Running) -> str:

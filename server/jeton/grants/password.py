@@ -58,6 +58,8 @@ class PasswordGrant(Frozen):
                 return Deny(ErrorCode.INVALID_SCOPE, "scope_exceeds_client", sub=user.sub)
             if not set(uris_of(request.target)) <= set(client.resources):
                 return Deny(ErrorCode.INVALID_TARGET, "resource_unknown_or_not_allowed", sub=user.sub)
+            if not request.target and client.audience != request.client.audience:
+                return Deny(ErrorCode.INVALID_TARGET, "audience_changed", sub=user.sub)
             if facts.user is None or facts.user.disabled or facts.user.password_version != user.password_version:
                 return Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub=user.sub)
             return Issue(
