@@ -222,11 +222,12 @@ async def test_redirect_uri_that_is_removed_in_between_is_not_used(jeton: Runnin
 
 @pytest.mark.requirement("LO03")
 async def test_a_browser_gets_a_page_that_redirects_after_the_form(alice: SignedInApp) -> None:
-    await alice.visitor.get(PATH, client_id="app", post_logout_redirect_uri=BYE)
+    await alice.visitor.get(PATH, client_id="app", post_logout_redirect_uri=BYE, ui_locales="de")
     headers = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "navigate"}
 
     response = await alice.visitor.submit("/oauth/logout/confirm", headers)
 
     assert (response.status_code, alice.signed_in()) == (200, 0)
     assert BYE in response.text
+    assert response.headers["content-language"] == "de"
     assert response.headers["clear-site-data"] == '"cache", "storage"'

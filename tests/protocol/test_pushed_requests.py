@@ -208,14 +208,18 @@ async def test_a_page_opened_in_time_may_be_submitted_after_the_reference_expire
 
 @pytest.mark.requirement("PA07")
 @pytest.mark.parametrize(
-    ("scope", "error"), [(frozenset({"read"}), "login_required"), (frozenset({"write"}), "invalid_scope")]
+    ("signs_in", "scope", "error"),
+    [(False, "read", "login_required"), (True, "read", "consent_required"), (False, "write", "invalid_scope")],
 )
 async def test_an_error_that_no_person_has_caused_writes_nothing(
-    jeton: Running, visitor: Browser, scope: frozenset[str], error: str
+    jeton: Running, visitor: Browser, signs_in: bool, scope: str, error: str
 ) -> None:
     app = add_app(jeton, public=True)
+    if signs_in:
+        await visitor.get("/sign-in")
+        await visitor.sign_in()
     silent = await push(jeton, app, prompt="none")
-    jeton.set_client(app.client_id, scope=scope)
+    jeton.set_client(app.client_id, scope=frozenset({scope}))
 
     with statements_of(jeton) as sent:
         for _ in range(2):

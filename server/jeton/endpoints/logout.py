@@ -1,10 +1,9 @@
 """Logout at the request of a client: GET and POST /oauth/logout, and the user's confirmation."""
 
-from urllib.parse import urlencode
-
 from jeton.crypto.id_token_hashes import derive_session_id
 from jeton.crypto.sealed_request import SealedRequestTooLongError
 from jeton.endpoints.app_labels import app_label
+from jeton.endpoints.authorization.client_responses import redirect_to_client, with_parameters
 from jeton.endpoints.authorization.interactions import PARAMETER, RELAY_SECONDS, Interactions, check_own_page
 from jeton.endpoints.cookies import Cookie
 from jeton.endpoints.id_token_hints import IdTokenHints
@@ -26,7 +25,7 @@ from jeton.oauth.logout_rules import (
     without_redirect,
 )
 from jeton.oauth.registration.unregistered_clients import is_vouched_for
-from jeton.pages.content import Fault, RedirectPage, SignOutQuestion
+from jeton.pages.content import Fault, SignOutQuestion
 from jeton.rules.domain_policy import DomainPolicy
 from jeton.storage.browser_session_lookups import Visitor
 from jeton.storage.lookups import Lookups
@@ -81,18 +80,14 @@ class LogoutSteps(Frozen):
         """Lead to the client, if it asked for that, else to the page that says that the user is signed out.
 
         The browser drops what it has stored only if a session has ended: any site can send requests without one.
-
-        A form of ours cannot lead to another site by redirects only, see `client_responses`.
         """
         uri, ended = logout.redirect_uri, bool(cookies)
         if uri is None or client is None:
             return Redirect(self.interactions.base + SIGNED_OUT_PATH, cookies, clears_site_data=ended)
         if logout.state is not None:
-            uri = f"{uri}{'&' if '?' in uri else '?'}{urlencode({'state': logout.state})}"
-        if after_form and request.navigates and uri.startswith(("https://", "http://")):
-            content = RedirectPage(uri, app_label(client, uri))
-            return Page(content, ui_locales=logout.ui_locales, cookies=cookies, clears_site_data=ended)
-        return Redirect(uri, cookies, clears_site_data=ended)
+            uri = with_parameters(uri, {"state": logout.state})
+        answer = redirect_to_client(request, client, uri, after_form=after_form, ui_locales=logout.ui_locales)
+        return replace(answer, cookies=cookies, clears_site_data=ended)
 
 
 class LogoutEndpoint(Frozen):

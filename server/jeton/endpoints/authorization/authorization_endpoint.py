@@ -165,9 +165,9 @@ class AuthorizationEndpoint(Frozen):
                 return self.interactions.redirect_to(CONSENT_PATH, replace(interaction or begun, shown=shown), cookies)
             case Refuse(error, description):
                 response = error_response(authorization, error, description)
-                answered_by = session.sub if session is not None and after_form else None
+                sub = None if session is None else session.sub
                 return await self.responses.send_error(
-                    request, client, response, error.value, after_form=after_form, answered_by=answered_by
+                    request, client, response, error.value, after_form=after_form, sub=sub
                 )
             case Proceed() if session is not None:
                 approval = Approval(client, session, authorization.scope, consented=False)

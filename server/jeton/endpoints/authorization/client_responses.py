@@ -67,10 +67,7 @@ class ClientResponses(Frozen):
             if error.code not in _FOR_CLIENT:
                 raise
             response = error_response(authorization, error.code, error.description)
-            answered_by = sub if after_form else None
-            return await self.send_error(
-                request, client, response, error.reason, after_form=after_form, answered_by=answered_by
-            )
+            return await self.send_error(request, client, response, error.reason, after_form=after_form, sub=sub)
         parameters = authorization_response_parameters(code=code, state=authorization.state, iss=self.issuer)
         return _answer(request, client, authorization, parameters, after_form=after_form)
 
@@ -82,15 +79,15 @@ class ClientResponses(Frozen):
         reason: str,
         *,
         after_form: bool,
-        answered_by: str | None = None,
+        sub: str | None = None,
     ) -> PageAnswer:
         """Tell the client what went wrong, and log the reason.
 
-        A pushed request is used up if a user who is signed in, `answered_by`, has had a page of it. Otherwise nothing
-        is written: opening the reference again gives the same error, or the page.
+        A pushed request is used up if the user `sub`, who is signed in, has had a page of it. Otherwise nothing is
+        written: opening the reference again gives the same error, or the page.
         """
-        if answered_by is not None:
-            await self.pushed.use(response.pushed_id, answered_by)
+        if after_form and sub is not None:
+            await self.pushed.use(response.pushed_id, sub)
         about = {"error": response.error, "client_id": client.client_id, "ip": request.source.ip}
         log.warning("authorization_refused", reason=reason, **about)
         parameters = authorization_response_parameters(
@@ -109,18 +106,30 @@ def _answer(
     after_form: bool,
     waits: bool = False,
 ) -> PageAnswer:
-    """Return what brings these parameters to the client; with `waits`, once the person has seen where that is.
+    """Return what brings these parameters to the client; with `waits`, once the person has seen where that is."""
+    redirect_uri, app = target.redirect_uri, app_label(client, target.redirect_uri)
+    if target.response_mode == "form_post":
+        return Page(FormPost(redirect_uri, parameters, app, waits), form_target=redirect_uri)
+    location = with_parameters(redirect_uri, parameters)
+    if waits:
+        return Page(RedirectPage(location, app, waits))
+    return redirect_to_client(request, client, location, after_form=after_form)
+
+
+def with_parameters(uri: str, parameters: Mapping[str, str]) -> str:
+    """Return the redirect URI with these parameters added to its query."""
+    return f"{uri}{'&' if '?' in uri else '?'}{urlencode(parameters)}"
+
+
+def redirect_to_client(
+    request: PageRequest, client: Client, location: str, *, after_form: bool, ui_locales: tuple[str, ...] = ()
+) -> Page | Redirect:
+    """Return what leads a browser to this address of the client.
 
     Chromium blocks a redirect that follows a form if any step of it leaves what `form-action` allows, and clients
     redirect on to places that are not known here: `after_form`, a browser gets a page that redirects. Other programs
     are redirected, and so are private schemes, which a browser only follows at a click.
     """
-    redirect_uri, app = target.redirect_uri, app_label(client, target.redirect_uri)
-    if target.response_mode == "form_post":
-        return Page(FormPost(redirect_uri, parameters, app, waits), form_target=redirect_uri)
-    location = f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{urlencode(parameters)}"
-    if waits:
-        return Page(RedirectPage(location, app, waits))
-    if after_form and request.navigates and redirect_uri.startswith(("https://", "http://")):
-        return Page(RedirectPage(location, app))
+    if after_form and request.navigates and location.startswith(("https://", "http://")):
+        return Page(RedirectPage(location, app_label(client, location)), ui_locales=ui_locales)
     return Redirect(location)

@@ -126,7 +126,7 @@ class SubmitConsent(Frozen):
                     response,
                     "denied_by_user",
                     after_form=True,
-                    answered_by=question.visitor.session.sub,
+                    sub=question.visitor.session.sub,
                 )
         raise PageError(Fault.MALFORMED, "decision_missing")
 
