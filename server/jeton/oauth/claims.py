@@ -27,7 +27,7 @@ def access_token_claims(
     issuer: other services may have that as theirs, by default.
     """
     family, user, client, audience = issue.family, issue.user, issue.client, issue.audience
-    if user and "openid" in issue.scope and issuer not in audience:
+    if user and "openid" in issue.scope and {issuer, userinfo_url(issuer)}.isdisjoint(audience):
         audience = (*audience, userinfo_url(issuer))
     claims: dict[str, Any] = {
         "iss": issuer,
