@@ -85,6 +85,10 @@ async def test_consents_are_listed_and_withdrawn(
     for name in ("one", "two"):
         await token_of(jeton, visitor, add_app(jeton, name))
     assert cli.json("consent", "revoke", "--user", "alice") == {"consents_withdrawn": 2, "sessions_ended": 2}
+    # Of an app of our own, users are not asked; its session ends all the same.
+    await token_of(jeton, visitor, add_app(jeton, "own", first_party=True))
+    withdrawn = cli.json("consent", "revoke", "--user", "alice", "--client", "own")
+    assert withdrawn == {"consents_withdrawn": 0, "sessions_ended": 1}
 
 
 @pytest.mark.requirement("CN08")

@@ -1,6 +1,6 @@
 """Administration of consents: what users have allowed clients, and withdrawing it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from sqlalchemy import Connection
@@ -10,7 +10,7 @@ from jeton.oauth.audit_events import AuditEvent
 from jeton.oauth.consents import NO_RESOURCE, Consent
 from jeton.oauth.scope import format_scope
 from jeton.storage.audit_trail import record
-from jeton.storage.consents import delete_consents, list_consents
+from jeton.storage.consents import delete_consents, list_consents, load_consents
 from jeton.storage.family_ends import end_families
 from jeton.storage.users import load_users
 
@@ -41,16 +41,23 @@ def withdraw(connection: Connection, now: int, username: str, client_id: str | N
     if client_id is not None:
         clients.find(connection, client_id)
     sub = users.lock(connection, username).sub
-    withdrawn, ended = 0, 0
     if client_id is not None:
-        # Its sessions end without a consent, too.
-        ended = end_families(connection, now, _REASON, sub=sub, client_id=client_id)
-    while found := sorted(it.client_id for it in list_consents(connection, sub=sub, client_id=client_id)):
-        ended += sum(end_families(connection, now, _REASON, sub=sub, client_id=it) for it in found)
-        delete_consents(connection, [(sub, it) for it in found])
-        record(connection, *(AuditEvent("consent_withdrawn", _REASON, sub=sub, client_id=it) for it in found))
-        withdrawn += len(found)
+        return _withdraw(connection, now, sub, [client_id])
+    withdrawn, ended = 0, 0
+    while found := [it.client_id for it in list_consents(connection, sub=sub)]:
+        more_withdrawn, more_ended = _withdraw(connection, now, sub, found)
+        withdrawn, ended = withdrawn + more_withdrawn, ended + more_ended
     return withdrawn, ended
+
+
+def _withdraw(connection: Connection, now: int, sub: str, client_ids: Iterable[str]) -> tuple[int, int]:
+    """Withdraw what the user has allowed these clients. The sessions of a client without a consent end, too."""
+    pairs = sorted((sub, it) for it in client_ids)
+    ended = sum(end_families(connection, now, _REASON, sub=sub, client_id=it) for _, it in pairs)
+    found = sorted(load_consents(connection, pairs))
+    delete_consents(connection, found)
+    record(connection, *(AuditEvent("consent_withdrawn", _REASON, sub=sub, client_id=it) for _, it in found))
+    return len(found), ended
 
 
 def _describe(it: Consent, username: str) -> Iterator[dict[str, Any]]:
