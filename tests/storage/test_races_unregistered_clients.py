@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from jeton.admin import clients as administration
+from jeton.admin.client_changes import ClientChanges
 from jeton.admin.errors import AlreadyExistsError
 from jeton.frozen import replace
 from jeton.oauth.clients import Client
@@ -80,7 +81,7 @@ async def test_administrator_who_adds_the_client_at_that_moment_keeps_it(nodes: 
 
         def add(app: App = app) -> None:
             with nodes[1].database.write() as connection:
-                changes = administration.ClientChanges(scope=SCOPE, first_party=True)
+                changes = ClientChanges(scope=SCOPE, first_party=True)
                 administration.register(connection, nodes[1].clock.now(), app.client_id, changes)
 
         results = await asyncio.gather(

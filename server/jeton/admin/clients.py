@@ -1,24 +1,23 @@
 """Administration of clients (RFC 6749 section 2): registration, secrets, disabling, deletion."""
 
-from collections.abc import Collection, Mapping
-from typing import Any, Final, TypedDict
+from collections.abc import Collection
+from typing import Any, Final
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from jeton.admin.client_keys import key_values, without_useless_secret
+from jeton.admin.client_changes import ClientChanges, apply_changes, save_changes
+from jeton.admin.client_keys import without_useless_secret
 from jeton.admin.errors import AdminError, AlreadyExistsError, NotFoundError
-from jeton.admin.resources import registered_uris
 from jeton.config.settings import MAX_ACCESS_SECONDS
 from jeton.crypto.credentials import digest_secret, generate_client_secret
 from jeton.frozen import Frozen, replace
-from jeton.grants import GRANTS
 from jeton.oauth.audit_events import AuditEvent
 from jeton.oauth.authorization.authorization_request import GRANT_TYPE
 from jeton.oauth.clients import ADMINISTRATOR, DYNAMIC, KEY_METHODS, METADATA_DOCUMENT, SECRET_METHODS, Client
 from jeton.oauth.registration.client_metadata import REGISTRABLE_GRANT_TYPES
 from jeton.oauth.registration.metadata_document_urls import is_document_url
-from jeton.oauth.registration.registration_rules import check_client, check_client_id
+from jeton.oauth.registration.registration_rules import check_client_id
 from jeton.oauth.token_status_list import revoked_client_status
 from jeton.rules.images import MAX_LOGO_BYTES, image_type
 from jeton.storage.audit_trail import record
@@ -27,7 +26,6 @@ from jeton.storage.clients import (
     insert_client,
     load_clients,
     lock_client,
-    save_client_changes,
     update_client,
     update_logo,
 )
@@ -38,41 +36,6 @@ from jeton.storage.users import load_users
 
 # Of a client that registered itself, the ceiling of the settings decides about these, at each registration again.
 _UNDER_CEILING: Final = frozenset({"scope", "default_scope", "resources", "audience"})
-_CONFIDENTIAL_GRANTS: Final = frozenset(grant.name for grant in GRANTS if grant.confidential)
-
-
-class ClientChanges(TypedDict, total=False):
-    """Fields of `Client` to set. A value replaces the stored one; `lifetimes` are merged into the stored ones."""
-
-    public: bool
-    grant_types: frozenset[str]
-    scope: frozenset[str]
-    default_scope: frozenset[str]
-    audience: tuple[str, ...]
-    auth_methods: frozenset[str]
-    introspect: bool
-    claims: frozenset[str]
-    origins: frozenset[str]
-    lifetimes: Mapping[str, int]
-    session_binding: str
-    name: str
-    redirect_uris: frozenset[str]
-    post_logout_redirect_uris: frozenset[str]
-    application_type: str
-    first_party: bool
-    require_pkce: bool
-    require_par: bool
-    resources: tuple[str, ...]
-    refresh_token: str
-    backchannel_logout_uri: str
-    backchannel_logout_session_required: bool
-    id_token_alg: str
-    refresh_cookie: bool
-    jwks: Mapping[str, Any]
-    jwks_uri: str
-    assertion_audience: str
-    tls_subject: Mapping[str, str]
-    require_dpop: bool
 
 
 class RotatedSecret(Frozen):
@@ -106,7 +69,7 @@ def register(connection: Connection, now: int, client_id: str, changes: ClientCh
     is_public = changes.get("public", False)
     methods = changes.get("auth_methods", frozenset() if is_public else frozenset(SECRET_METHODS))
     secret = None if is_public or methods & set(KEY_METHODS) else generate_client_secret()
-    client = _changed(
+    client = apply_changes(
         connection,
         Client(
             client_id,
@@ -149,9 +112,8 @@ def change(
     if before.registration == METADATA_DOCUMENT:
         # From now on it has what it is given here, and not what its document asks for.
         reset["registration"] = ADMINISTRATOR
-    after = without_useless_secret(_changed(connection, replace(before, **reset), changes))
-    if changed := save_client_changes(connection, before, after):
-        record(connection, AuditEvent("client_changed", " ".join(changed), client_id=client_id))
+    after = without_useless_secret(apply_changes(connection, replace(before, **reset), changes))
+    save_changes(connection, before, after)
     for audience in {*before.resources, *before.audience} - {*after.resources, *after.audience}:
         end_families(connection, now, "resource_removed", client_id=client_id, audience=audience)
     return after
@@ -234,16 +196,6 @@ def _check_unused(connection: Connection, client_id: str) -> None:
         raise AdminError(
             f"there is a user whose sub is {client_id}: their tokens would be the client's (RFC 9700 4.15)"
         )
-
-
-def _changed(connection: Connection, client: Client, changes: ClientChanges) -> Client:
-    lifetimes = {**client.lifetimes, **changes.get("lifetimes", {})}
-    values: dict[str, Any] = {**changes, **key_values(changes), "lifetimes": lifetimes}
-    if "resources" in changes:
-        values["resources"] = registered_uris(connection, changes["resources"])
-    changed = replace(client, **values)
-    check_client(changed, _CONFIDENTIAL_GRANTS)
-    return changed
 
 
 def _lock(connection: Connection, client_id: str) -> Client:

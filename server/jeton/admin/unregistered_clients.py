@@ -2,10 +2,9 @@
 
 from sqlalchemy import Connection
 
-from jeton.oauth.audit_events import AuditEvent
+from jeton.admin.client_changes import save_changes
 from jeton.oauth.registration_ceiling import RegistrationCeiling, within_ceiling
-from jeton.storage.audit_trail import record
-from jeton.storage.clients import lock_client, save_client_changes
+from jeton.storage.clients import lock_client
 from jeton.storage.family_ends import end_families
 
 
@@ -15,7 +14,6 @@ def apply_ceiling(connection: Connection, now: int, client_id: str, ceiling: Reg
     if before is None:
         return
     after = within_ceiling(before, ceiling)
-    if changed := save_client_changes(connection, before, after):
-        record(connection, AuditEvent("client_changed", " ".join(changed), client_id=client_id))
+    save_changes(connection, before, after)
     for uri in set(before.resources) - set(after.resources):
         end_families(connection, now, "resource_closed", client_id=client_id, audience=uri)

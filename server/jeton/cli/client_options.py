@@ -5,8 +5,8 @@ from typing import Any, Final, TypeVar, cast
 
 import click
 
+from jeton.admin.client_changes import ClientChanges
 from jeton.admin.client_description import LIFETIMES
-from jeton.admin.clients import ClientChanges
 from jeton.cli.client_key_options import KEY_OPTIONS, key_changes
 from jeton.config.settings import MAX_ACCESS_SECONDS
 from jeton.grants import GRANTS

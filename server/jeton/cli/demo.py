@@ -5,7 +5,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from jeton.admin import clients, users
-from jeton.admin.clients import ClientChanges
+from jeton.admin.client_changes import ClientChanges
 from jeton.cli.demo_app import CALLBACK, start_demo_app
 from jeton.config.settings import Settings
 from jeton.crypto.credentials import generate_password
