@@ -32,7 +32,7 @@ def upgrade() -> None:
 
 
 def _number(name: str, key: str, start: int) -> int:
-    """Gives each row an index, from `start` on; says which is the next. Tokens of before name none of them."""
+    """Give each row an index, from `start` on, and return the next one. Tokens that exist already name none of them."""
     table = sa.table(name, sa.column(key), sa.column("status_index"))
     number = sa.func.row_number().over(order_by=table.c[key]) + (start - 1)
     numbered = sa.select(table.c[key], number.label("number")).subquery()

@@ -1,4 +1,4 @@
-"""Administration of initial access tokens (RFC 7591 section 3), and of the clients that registered themselves."""
+"""Administration of initial access tokens, which let programs register clients (RFC 7591 section 3)."""
 
 from typing import Any, Final
 

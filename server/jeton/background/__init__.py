@@ -1,1 +1,1 @@
-"""Background work: reading shared state from the database, and deleting expired rows."""
+"""Background work: the state that processes share, deletion of what has expired, logout tokens, and measurements."""

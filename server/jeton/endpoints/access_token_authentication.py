@@ -8,6 +8,7 @@ from jeton.endpoints.dpop_verification import DpopVerification, VerifiedProof
 from jeton.endpoints.messages import FormRequest
 from jeton.endpoints.token_parsing import TokenParser
 from jeton.frozen import Frozen, Hidden, replace
+from jeton.oauth.access_token import audience_of
 from jeton.oauth.clients import Client
 from jeton.oauth.dpop_rules import DPOP_ALGORITHMS, PROOF_REPLAYED
 from jeton.oauth.errors import (
@@ -103,7 +104,7 @@ class AccessTokenAuthentication(Frozen):
         claims = token.claims
         # A service that is shown tokens of its own users must not be able to use them here.
         own = {self.issuer, self.issuer.rstrip("/") + self.path}
-        if own.isdisjoint(claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]):
+        if own.isdisjoint(audience_of(claims)):
             raise invalid_access_token("access_token_for_others")
         confirmation = confirmation_of(claims)
         proof = self._proof(request, presented, confirmation)

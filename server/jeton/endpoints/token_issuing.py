@@ -9,8 +9,8 @@ from jeton.crypto.refresh_token import RefreshTokens
 from jeton.crypto.signed_jwt import ID_TOKEN, Signer
 from jeton.frozen import Frozen
 from jeton.keys.keyring import Keyring
+from jeton.oauth.access_token import access_token_claims, token_response
 from jeton.oauth.authorization.authorization_request import GRANT_TYPE as CODE_GRANT
-from jeton.oauth.claims import access_token_claims, token_response
 from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Issue
 from jeton.oauth.id_token import OPENID, id_token_claims, signed_in_family

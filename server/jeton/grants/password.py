@@ -16,7 +16,7 @@ from jeton.oauth.resources import uris_of
 from jeton.oauth.scope import Scope
 from jeton.oauth.sender_constraints import bound_family
 from jeton.oauth.sessions import Family
-from jeton.oauth.users import User
+from jeton.oauth.users import User, may_still_log_in
 from jeton.storage.ledger.ledger import Entry, Facts, Ledger
 from jeton.storage.ledger.lock_requests import LockClient, LockSessionsOverLimit
 from jeton.storage.ledger.replay_store import only_once
@@ -60,7 +60,7 @@ class PasswordGrant(Frozen):
                 return Deny(ErrorCode.INVALID_TARGET, "resource_unknown_or_not_allowed", sub=user.sub)
             if not request.target and client.audience != request.client.audience:
                 return Deny(ErrorCode.INVALID_TARGET, "audience_changed", sub=user.sub)
-            if facts.user is None or facts.user.disabled or facts.user.password_version != user.password_version:
+            if not may_still_log_in(facts.user, user):
                 return Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub=user.sub)
             return Issue(
                 request.client,

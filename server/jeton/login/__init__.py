@@ -1,1 +1,1 @@
-"""Login: password verification, its rate limits, its timing and its concurrency."""
+"""Logins by password: verification, rate limits, timing and concurrency; browser sessions; changes of passwords."""

@@ -3,7 +3,6 @@
 from typing import Final
 
 from jeton.crypto.rate_limit_keys import RateLimitKeys
-from jeton.frozen import replace
 from jeton.rules.attempts import Limit
 from jeton.rules.network_prefix import network_prefixes
 from jeton.rules.rate_limit_policies import Rate
@@ -24,5 +23,5 @@ def address_limits(keys: RateLimitKeys, kind: str, rate: Rate | None, ip: str | 
     limits = []
     for prefix, factor, buckets in zip(network_prefixes(ip) or _NO_ADDRESS, _FACTORS, _BUCKETS, strict=False):
         key = keys.shared_key(f"{kind} address x{factor}", prefix, of=buckets)
-        limits.append(Limit(ADDRESS, key, replace(rate, count=rate.count * factor)))
+        limits.append(Limit(ADDRESS, key, rate.times(factor)))
     return tuple(limits)

@@ -20,7 +20,7 @@ from jeton.oauth.clients import Client
 from jeton.oauth.decisions import Deny
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.sessions import Family, Source
-from jeton.oauth.users import User
+from jeton.oauth.users import User, may_still_log_in
 from jeton.storage.browser_session_lookups import BrowserSessionLookups, Visitor
 from jeton.storage.clock import Clock
 from jeton.storage.ledger.ledger import Entry, Facts, Ledger
@@ -92,8 +92,8 @@ class BrowserLogin:
 
         def decide(facts: Facts) -> SignedIn | Deny:
             """Notice, under the user's lock, what changed while the password was checked."""
-            found = _user(facts, user.sub)
-            if found is None or found.disabled or found.password_version != user.password_version:
+            found = facts.rows.of(User).get(user.sub)
+            if not may_still_log_in(found, user):
                 return Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub=user.sub)
             known = None if current is None else facts.rows.of(BrowserSession).get(current.browser_session_id)
             session = sign_in(found, known, new_id, digest, _PASSWORD, self._lifetimes, source, facts.now)
@@ -133,10 +133,6 @@ def _locks(user: User, current: BrowserSession | None) -> tuple[Lock, ...]:
         return (own,)
     users: tuple[Lock, ...] = (own,) if current.sub == user.sub else (LockUser(current.sub), own)
     return (*users, LockSessionsOfBrowser(current.browser_session_id))
-
-
-def _user(facts: Facts, sub: str) -> User | None:
-    return facts.rows.of(User).get(sub)
 
 
 def _end(facts: Facts, reason: str, session: BrowserSession) -> EndBrowserSessions:

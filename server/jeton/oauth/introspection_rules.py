@@ -4,6 +4,7 @@ from collections.abc import Mapping, Set
 from typing import Any, Final
 
 from jeton.frozen import Frozen
+from jeton.oauth.access_token import audience_of
 from jeton.oauth.clients import Client
 from jeton.oauth.refresh_rotation import has_refresh_tokens
 from jeton.oauth.scope import format_scope, parse_scope
@@ -50,7 +51,7 @@ def introspect_access_token(
     `default_audience` is that of tokens of clients without an audience of their own.
     """
     owner = claims["client_id"] == caller.client_id
-    audience = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
+    audience = audience_of(claims)
     if not owner and not (caller.introspect and not set(audience).isdisjoint(caller_audience)):
         return INACTIVE
     if (

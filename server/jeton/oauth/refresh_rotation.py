@@ -162,8 +162,7 @@ def _is_permitted_retry(family: Family, request: RefreshRequest, lifetimes: Life
     """Return whether this is a permitted repetition of the last refresh.
 
     Only the direct parent of the newest generation, with the same requested scope and resources, for a short time after
-    the rotation.
-    Once the newest generation has been presented, its parent is no longer the direct parent.
+    the rotation. Once the newest generation has been presented, its parent is no longer the direct parent.
     """
     if request.generation != family.generation - 1 or request.scope != family.asked_scope:
         return False

@@ -8,7 +8,7 @@ from jeton.oauth.browser_sessions import BrowserSession
 from jeton.oauth.decisions import Deny, End, EndSessions
 from jeton.oauth.errors import ErrorCode
 from jeton.oauth.sessions import Family
-from jeton.oauth.users import User
+from jeton.oauth.users import User, may_still_log_in
 from jeton.oauth.writes import DeleteBrowserSessionsOf, SaveProfile, Write
 
 # The scope that the client and the access token need.
@@ -70,7 +70,7 @@ def change_password(
 
     `checked` is the user whose old password was verified; `user` and `sessions` are as read under the user's lock.
     """
-    if user is None or user.disabled or user.password_version != checked.password_version:
+    if not may_still_log_in(user, checked):
         return Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub=checked.sub)
     changed = replace(user, password_hash=password_hash, password_version=user.password_version + 1)
     sessions = tuple(sessions)

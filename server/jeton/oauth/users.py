@@ -1,7 +1,7 @@
 """Users: the resource owners (RFC 6749 section 1.1)."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from jeton.frozen import Frozen, Hidden, field
 
@@ -24,3 +24,8 @@ class User(Frozen):
     email_verified: bool = False
     profile: Mapping[str, Any] = field(default_factory=dict)
     updated_at: int = 0
+
+
+def may_still_log_in(found: User | None, checked: User) -> TypeGuard[User]:
+    """Return whether the user, as found under a lock, is enabled and has the password that was verified before."""
+    return found is not None and not found.disabled and found.password_version == checked.password_version

@@ -9,7 +9,7 @@ from jeton.pages.branding import Branding
 
 
 class Asset(Frozen):
-    """A file: `name` is its path below the issuer, with a digest of the content."""
+    """A file: `path` is below the issuer, and contains the digest of the content."""
 
     path: str
     media_type: str

@@ -1,1 +1,1 @@
-"""Pure rules that are not OAuth: rate limits, key lifecycle, passwords, login identifiers and networks."""
+"""Pure rules that are not OAuth: rate limits, signing keys, passwords, login identifiers, domains, networks, images."""

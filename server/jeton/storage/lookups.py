@@ -27,7 +27,8 @@ from jeton.storage.revoked_access_tokens import load_revoked_access_tokens
 from jeton.storage.signing_keys import load_published_kids
 from jeton.storage.users import find_users, load_users
 
-_MAX_CACHED_CLIENTS: Final = 10_000
+# Of clients, and of resources.
+_MAX_CACHED: Final = 10_000
 
 Value = TypeVar("Value")
 
@@ -62,7 +63,7 @@ class Lookups:
         known = None if fresh else self._cached_clients.get(client_id)
         if known is None:
             known = await self._clients(client_id)
-            if known is not None and len(self._cached_clients) < _MAX_CACHED_CLIENTS:
+            if known is not None and len(self._cached_clients) < _MAX_CACHED:
                 self._cached_clients[client_id] = known
         return known
 
@@ -77,7 +78,7 @@ class Lookups:
             resource = cached.get(uri) or await self._resources(uri)
             if resource is not None:
                 found.append(resource)
-                if len(cached) < _MAX_CACHED_CLIENTS:
+                if len(cached) < _MAX_CACHED:
                     cached[uri] = resource
         return tuple(found)
 

@@ -1,5 +1,6 @@
-"""Access token claims (RFC 9068 section 2.2) and the token response (RFC 6749 section 5.1)."""
+"""Access tokens: their claims (RFC 9068 section 2.2), and the token response (RFC 6749 section 5.1)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from jeton.oauth.decisions import Issue
@@ -53,6 +54,11 @@ def access_token_claims(
     if status_lists and status_index is not None:
         claims["status"] = status_claim(issuer, status_index)
     return claims
+
+
+def audience_of(claims: Mapping[str, Any]) -> list[str]:
+    """Return the audience of an access token that was issued here, which is one string or an array of them."""
+    return claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
 
 
 def token_response(

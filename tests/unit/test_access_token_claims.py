@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from jeton.frozen import replace
-from jeton.oauth.claims import access_token_claims, token_response
+from jeton.oauth.access_token import access_token_claims, token_response
 from jeton.oauth.decisions import Issue
 from support.builders import API, NOW, READ, READ_WRITE, client, family, user
 
