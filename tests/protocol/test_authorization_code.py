@@ -17,7 +17,6 @@ from support.stored_sessions import sid_of, stored_family
 
 API = "https://api.example"
 FILES = "https://files.example"
-USERINFO = ISSUER + "/oauth/userinfo"
 SCOPE = frozenset({"openid", "offline_access", "read", "write", "files"})
 
 
@@ -259,12 +258,12 @@ async def test_resource_sets_the_audience_and_drops_scope_it_does_not_have(jeton
     tokens = await alice.redeemed(app, code, resource=API + "/")
 
     claims = jeton.claims(tokens["access_token"])
-    assert (claims["aud"], claims["scope"], tokens["scope"]) == ([API, USERINFO], "openid read", "openid read")
+    assert (claims["aud"], claims["scope"], tokens["scope"]) == ([API, ISSUER], "openid read", "openid read")
     narrowed = await jeton.refreshed(app, tokens["refresh_token"], resource=FILES, scope="files")
     assert jeton.claims(narrowed["access_token"])["aud"] == FILES
     whole = await jeton.refreshed(app, narrowed["refresh_token"])
     claims = jeton.claims(whole["access_token"])
-    assert (claims["aud"], claims["scope"]) == ([API, FILES, USERINFO], "files openid read")
+    assert (claims["aud"], claims["scope"]) == ([API, FILES, ISSUER], "files openid read")
 
 
 @pytest.mark.requirement("RI03", "RI05", "RI06", "L05")

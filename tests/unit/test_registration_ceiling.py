@@ -21,7 +21,6 @@ ANY: Final = Resource("https://any.example", "Any scope", open=True)
 
 
 ISSUER: Final = "https://login.example"
-USERINFO: Final = ISSUER + "/oauth/userinfo"
 SIGN_IN: Final = frozenset({"openid", "profile", "offline_access"})
 ALL: Final = SIGN_IN | {"read", "share", "mail"}
 SET: Final = frozenset({"read", "openid"})
@@ -31,10 +30,10 @@ SET: Final = frozenset({"read", "openid"})
 @pytest.mark.parametrize(
     ("configured", "resources", "ceiling"),
     [
-        pytest.param((), (), RegistrationCeiling(SIGN_IN, (), (USERINFO,)), id="nothing"),
-        pytest.param((), (PAYROLL,), RegistrationCeiling(SIGN_IN, (), (USERINFO,)), id="closed"),
+        pytest.param((), (), RegistrationCeiling(SIGN_IN, (), (ISSUER,)), id="nothing"),
+        pytest.param((), (PAYROLL,), RegistrationCeiling(SIGN_IN, (), (ISSUER,)), id="closed"),
         pytest.param((), (PHOTOS, PAYROLL), RegistrationCeiling(SIGN_IN | {"read", "share"}, (PHOTOS,)), id="one open"),
-        pytest.param((), (PHOTOS, MAIL), RegistrationCeiling(ALL, (PHOTOS, MAIL), (USERINFO,)), id="open"),
+        pytest.param((), (PHOTOS, MAIL), RegistrationCeiling(ALL, (PHOTOS, MAIL), (ISSUER,)), id="open"),
         pytest.param((), (ANY,), RegistrationCeiling(SIGN_IN, (ANY,)), id="open, of any scope: none is opened by that"),
         pytest.param(tuple(SET), (PHOTOS, PAYROLL), RegistrationCeiling(SET, (PHOTOS,)), id="set"),
     ],
@@ -55,5 +54,5 @@ def test_only_clients_of_an_administrator_have_what_they_are_registered_with() -
     for registration in ("metadata_document", "dynamic"):
         found = within_ceiling(replace(added, registration=registration), ceiling)
         assert (found.scope, found.resources) == (frozenset({"openid", "read"}), (PHOTOS.uri, MAIL.uri))
-        assert (found.default_scope, found.audience) == (frozenset({"read"}), (USERINFO,))
+        assert (found.default_scope, found.audience) == (frozenset({"read"}), (ISSUER,))
         assert scope_without_resource(found, found.scope) == frozenset({"openid"})

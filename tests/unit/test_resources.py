@@ -68,7 +68,6 @@ def test_issuer_is_a_target_only_where_it_is_the_default_one() -> None:
     assert is_target(issuer)
     assert is_target(issuer + "/", allowed=(API, MCP))
     assert is_target(issuer, default=API.uri, audience=(issuer,))
-    assert is_target(issuer, default=API.uri, audience=(issuer + "/oauth/userinfo",))
     assert not is_target()
     assert not is_target(API.uri)
     assert not is_target(issuer, API.uri, allowed=(API, MCP))

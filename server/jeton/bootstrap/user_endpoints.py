@@ -20,8 +20,8 @@ from jeton.http.self_service_requests import (
     read_self_service_request,
     read_userinfo_request,
 )
+from jeton.oauth.discovery import USERINFO_PATH
 from jeton.oauth.id_token import OPENID
-from jeton.oauth.userinfo import USERINFO_PATH
 
 
 def build_user_endpoints(settings: Settings, parts: Parts, tokens: TokenParser) -> dict[str, MethodRouter]:

@@ -7,8 +7,8 @@ from typing import Final
 
 from jeton.oauth.authorization.authorization_request import GRANT_TYPE
 from jeton.oauth.clients import SECRET_METHODS, Client
+from jeton.oauth.discovery import USERINFO_PATH
 from jeton.oauth.metadata import AUTHORIZATION_PATH, METADATA_PATHS, TOKEN_PATH
-from jeton.oauth.userinfo import USERINFO_PATH
 
 _SECRET: Final = "CLIENT_SECRET"
 

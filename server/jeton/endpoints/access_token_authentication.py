@@ -23,6 +23,7 @@ from jeton.oauth.errors import (
 )
 from jeton.oauth.introspection_rules import introspect_access_token
 from jeton.oauth.protected_resource import resource_metadata_url
+from jeton.oauth.resources import OPENID_SCOPES
 from jeton.oauth.scope import Scope, parse_scope
 from jeton.oauth.self_service import ACCOUNT_SCOPE
 from jeton.oauth.sender_constraints import BEARER, DPOP, Confirmation, confirmation_of
@@ -73,8 +74,8 @@ class AccessTokenAuthentication(Frozen):
     async def __call__(self, request: FormRequest) -> AuthenticatedUser:
         """Return the user. Raise OAuthError unless the access token is one that introspection calls active.
 
-        It must also name this server or this endpoint in its audience, belong to a user's session and hold the scope.
-        The challenge of every refusal says where the metadata of this API are (RFC 9728 section 5.1).
+        It must also name this server in its audience, belong to a user's session and hold the scope. The challenge of
+        every refusal says where the metadata of this API are (RFC 9728 section 5.1).
         """
         presented = None
         try:
@@ -103,8 +104,7 @@ class AccessTokenAuthentication(Frozen):
             raise invalid_access_token("access_token_unknown")
         claims = token.claims
         # A service that is shown tokens of its own users must not be able to use them here.
-        own = {self.issuer, self.issuer.rstrip("/") + self.path}
-        if own.isdisjoint(audience_of(claims)):
+        if self.issuer not in audience_of(claims):
             raise invalid_access_token("access_token_for_others")
         confirmation = confirmation_of(claims)
         proof = self._proof(request, presented, confirmation)
@@ -114,6 +114,9 @@ class AccessTokenAuthentication(Frozen):
         facts = await self.lookups.token_context(subject)
         if facts.client is None or facts.user is None or facts.family is None:
             raise invalid_access_token("access_token_not_a_users")
+        # With the scope openid, a token for others is for userinfo here as well, but for nothing else.
+        if self.required_scope not in OPENID_SCOPES and self.issuer not in facts.family.audience:
+            raise invalid_access_token("access_token_for_others")
         active = introspect_access_token(claims, facts, facts.client, (), self.clock.now(), self.issuer)
         if not active["active"]:
             raise invalid_access_token("access_token_not_active")

@@ -102,7 +102,7 @@ class TokenEndpoint(Frozen):
         if requested or client.resources:
             allowed, issuer = await self.lookups.resources(client.resources), self.tokens.issuer
             if requested and names_default_target(requested, client, allowed, self.default_audience, issuer):
-                resources = tuple(Resource(it, it) for it in client.audience or (self.default_audience,))
+                resources = (Resource(issuer, issuer),)
             else:
                 resources = select_resources(requested, allowed) if requested else None
                 target = resources or resources_if_omitted(client, allowed)

@@ -7,7 +7,6 @@ from jeton.oauth.decisions import Issue
 from jeton.oauth.scope import format_scope
 from jeton.oauth.sender_constraints import BEARER, UNBOUND, Confirmation
 from jeton.oauth.token_status_list import status_claim
-from jeton.oauth.userinfo import userinfo_url
 
 
 def access_token_claims(
@@ -24,12 +23,11 @@ def access_token_claims(
 
     `cnf` names the keys that the token is bound to, if there are any (RFC 7800 section 3.1).
 
-    A user's token with the scope `openid` is for the userinfo endpoint too. Its audience includes that, and not the
-    issuer: other services may have that as theirs, by default.
+    A user's token with the scope `openid` is for the userinfo endpoint too, so that its audience includes the issuer.
     """
     family, user, client, audience = issue.family, issue.user, issue.client, issue.audience
-    if user and "openid" in issue.scope and {issuer, userinfo_url(issuer)}.isdisjoint(audience):
-        audience = (*audience, userinfo_url(issuer))
+    if user and "openid" in issue.scope and issuer not in audience:
+        audience = (*audience, issuer)
     claims: dict[str, Any] = {
         "iss": issuer,
         "sub": user.sub if user else client.client_id,

@@ -6,8 +6,9 @@ from typing import Any, Final
 from jeton.frozen import Frozen
 from jeton.oauth.id_token import OPENID
 from jeton.oauth.scope import Scope
-from jeton.oauth.userinfo import CLAIMS_BY_SCOPE, userinfo_url
+from jeton.oauth.userinfo import CLAIMS_BY_SCOPE
 
+USERINFO_PATH: Final = "/oauth/userinfo"
 END_SESSION_PATH: Final = "/oauth/logout"
 # Of the scopes that clients may request, only those with a public meaning are announced: others may be internal.
 _ANNOUNCED_SCOPES: Final = (OPENID, *CLAIMS_BY_SCOPE, "offline_access")
@@ -40,7 +41,7 @@ def openid_metadata(url: str, capabilities: SignInCapabilities) -> dict[str, Any
     if OPENID not in capabilities.scope:
         return {}
     return {
-        "userinfo_endpoint": userinfo_url(url),
+        "userinfo_endpoint": url + USERINFO_PATH,
         "end_session_endpoint": url + END_SESSION_PATH,
         "backchannel_logout_supported": True,
         "backchannel_logout_session_supported": True,

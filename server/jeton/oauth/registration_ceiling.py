@@ -7,7 +7,6 @@ from jeton.frozen import Frozen, replace
 from jeton.oauth.clients import ADMINISTRATOR, Client
 from jeton.oauth.resources import OPENID_SCOPES, Resource, uris_of
 from jeton.oauth.scope import Scope
-from jeton.oauth.userinfo import userinfo_url
 
 # Beside the scopes of open resources: who the person is, and access while they are away. What reaches the person
 # elsewhere (e-mail address, telephone, postal address) is for clients that an administrator knows.
@@ -34,12 +33,11 @@ def registration_ceiling(configured: Scope, resources: Iterable[Resource], issue
     """Return the ceiling. `configured` is the setting `registration.scopes`.
 
     If that is empty, the scopes are those of signing in and of the open resources. Without a resource a token is for
-    userinfo alone, and not for the audience that other clients have by default, which may be the issuer: resources are
-    opened one by one.
+    this server itself, and not for the audience that other clients have by default: resources are opened one by one.
     """
     opened = tuple(it for it in resources if it.open)
     scope = configured or _SIGN_IN_SCOPES.union(*(it.scope for it in opened))
-    return RegistrationCeiling(scope, opened, () if len(opened) == 1 else (userinfo_url(issuer),))
+    return RegistrationCeiling(scope, opened, () if len(opened) == 1 else (issuer,))
 
 
 def within_ceiling(client: Client, ceiling: RegistrationCeiling) -> Client:

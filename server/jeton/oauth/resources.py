@@ -8,7 +8,6 @@ from jeton.frozen import Frozen
 from jeton.oauth.clients import Client
 from jeton.oauth.errors import ErrorCode, OAuthError
 from jeton.oauth.scope import Scope
-from jeton.oauth.userinfo import userinfo_url
 
 MAX_CHARACTERS: Final = 512
 # An absolute URI (RFC 3986 section 4.3), without a fragment.
@@ -74,13 +73,10 @@ def resources_if_omitted(client: Client, allowed: Sequence[Resource]) -> tuple[R
 def names_default_target(
     requested: Sequence[str], client: Client, allowed: Sequence[Resource], default_audience: str, issuer: str
 ) -> bool:
-    """Return whether a request names this server's own API alone (RFC 9728), and without `resource` would be for it.
-
-    It would be for a part of it, userinfo, if the client is unregistered.
-    """
+    """Return whether a request names this server's own API alone (RFC 9728), and without `resource` would be for it."""
     if [canonical_uri(it) for it in requested] != [canonical_uri(issuer)] or resources_if_omitted(client, allowed):
         return False
-    return (client.audience or (default_audience,)) in ((issuer,), (userinfo_url(issuer),))
+    return (client.audience or (default_audience,)) == (issuer,)
 
 
 def applicable_scope(scope: Scope, resources: Sequence[Resource]) -> Scope:

@@ -6,7 +6,6 @@ from typing import Any, Final
 from jeton.oauth.scope import Scope
 from jeton.oauth.users import User
 
-USERINFO_PATH: Final = "/oauth/userinfo"
 CLAIMS_BY_SCOPE: Final[Mapping[str, tuple[str, ...]]] = {
     "profile": (
         *("name", "family_name", "given_name", "middle_name", "nickname", "preferred_username", "profile", "picture"),
@@ -16,11 +15,6 @@ CLAIMS_BY_SCOPE: Final[Mapping[str, tuple[str, ...]]] = {
     "address": ("address",),
     "phone": ("phone_number", "phone_number_verified"),
 }
-
-
-def userinfo_url(issuer: str) -> str:
-    """Return the address of the userinfo endpoint, which tokens for it have in their audience."""
-    return issuer.rstrip("/") + USERINFO_PATH
 
 
 def userinfo_claims(user: User, scope: Scope) -> dict[str, Any]:

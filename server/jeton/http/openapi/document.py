@@ -10,6 +10,7 @@ from jeton.http.openapi.page_paths import page_paths
 from jeton.http.openapi.registration_paths import REGISTRATION_SCHEMAS, registration_paths
 from jeton.http.openapi.schemas import schemas
 from jeton.http.openapi.self_service_paths import self_service_paths, userinfo_operations
+from jeton.oauth.discovery import USERINFO_PATH
 from jeton.oauth.metadata import (
     INTROSPECTION_PATH,
     JWKS_PATH,
@@ -21,7 +22,6 @@ from jeton.oauth.metadata import (
 )
 from jeton.oauth.protected_resource import PROTECTED_RESOURCE_PATH
 from jeton.oauth.self_service import ACCOUNT_SCOPE
-from jeton.oauth.userinfo import USERINFO_PATH
 
 _REGISTRATION_TOKEN: Final = {
     "type": "http",
