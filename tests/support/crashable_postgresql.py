@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from sqlalchemy import create_engine, make_url, text
 
-from support.server_processes import children_of
+from support.server_processes import children_of, wait_until
 
 
 @dataclass(frozen=True)
@@ -89,10 +89,13 @@ class Cluster:
 
     def set_read_only(self, on: bool) -> None:
         """Refuse writes in all transactions that begin from now on, also on open connections."""
+        value = "on" if on else "off"
         engine = create_engine(self.url, isolation_level="AUTOCOMMIT")
         with engine.connect() as connection:
-            connection.execute(text(f"ALTER SYSTEM SET default_transaction_read_only = {'on' if on else 'off'}"))
+            connection.execute(text(f"ALTER SYSTEM SET default_transaction_read_only = {value}"))
             connection.execute(text("SELECT pg_reload_conf()"))
+            shown = text("SHOW default_transaction_read_only")
+            wait_until(lambda: connection.scalar(shown) == value, f"read-only is {value}", 10)
         engine.dispose()
 
     def _signal(self, number: signal.Signals) -> None:
