@@ -3,7 +3,7 @@
 import httpx2
 import pytest
 
-from jeton.http.middleware import ANSWERS_PER_CLOSED_CONNECTION
+from jeton.http.outermost_middleware import ANSWERS_PER_CLOSED_CONNECTION
 from support.in_process_server import Running, StartServer, shared_server
 from support.sessions import unique_name
 

@@ -4,6 +4,7 @@ import pytest
 from starlette.types import Receive, Scope, Send
 
 from jeton.http.client_address import ClientAddress
+from jeton.http.trusted_proxies import TrustedProxies
 from jeton.rules.network_prefix import network_prefix, network_prefixes
 
 PEER = "10.0.0.1"
@@ -13,7 +14,7 @@ async def nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:
     """Do nothing, as an application."""
 
 
-BEHIND = ClientAddress(nothing, ["10.0.0.0/8", "2001:db8:ff::1", "::ffff:172.16.0.0/108"])
+BEHIND = ClientAddress(nothing, TrustedProxies(["10.0.0.0/8", "2001:db8:ff::1", "::ffff:172.16.0.0/108"]))
 
 
 @pytest.mark.parametrize(

@@ -104,11 +104,12 @@ def _server(
     endpoints, pages = build_endpoints(settings, parts, grants), build_pages(settings, parts, renderer)
     apps: dict[str, ASGIApp] = {**endpoints, **documents, **pages}
     app = create_app(issuer, apps, PageResponses(renderer), unready_reason, draining, lifespan)
+    trusted = TrustedProxies(settings.server.trusted_proxies)
     if settings.server.trusted_proxies:
-        app = ClientAddress(app, settings.server.trusted_proxies)
+        app = ClientAddress(app, trusted)
     if (header := certificate_header(settings)) is not None:
         # Outside of it, where the peer is still the proxy.
-        app = ClientCertificateHeader(app, header.name, TrustedProxies(settings.server.trusted_proxies))
+        app = ClientCertificateHeader(app, header.name, trusted)
     return Server(app, parts, lifespan)
 
 

@@ -17,7 +17,7 @@ from jeton.http.cors import ANY_ORIGIN, answer_options, parse_preflight
 from jeton.http.dispatch import UNAVAILABLE, render_unavailable
 from jeton.http.draining import Draining
 from jeton.http.health import answer_livez, answer_readyz
-from jeton.http.middleware import OutermostMiddleware
+from jeton.http.outermost_middleware import OutermostMiddleware
 from jeton.http.page_responses import PageResponses
 from jeton.http.request_tracing import RequestTracing
 from jeton.http.responses import render

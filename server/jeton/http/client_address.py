@@ -5,7 +5,6 @@ element is no address, the proxy that wrote it is taken for the client, so that 
 """
 
 import re
-from collections.abc import Iterable
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,9 +20,9 @@ _WITH_PORT: Final = re.compile(r"(?:\[([^\[\]]+)\]|([0-9.]+))(?::[0-9]{1,5})?")
 class ClientAddress:
     """ASGI middleware that sets the client's address in the scope."""
 
-    def __init__(self, app: ASGIApp, trusted_proxies: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, trusted: TrustedProxies) -> None:
         self._app = app
-        self._trusted = TrustedProxies(trusted_proxies)
+        self._trusted = trusted
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         peer = scope.get("client")
