@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 from uuid import uuid4
 
+import httpcore2
 import pytest
 import structlog
 from jinja2 import Environment
@@ -87,6 +88,8 @@ def _cheap_servers() -> Iterator[None]:
         patch.setattr("jeton.http.dispatch.DEADLINE_SECONDS", 60)
         # It searches for a package that is not installed, at each request.
         patch.setattr("httpx2._transports.asgi.create_event", asyncio.Event)
+        # It reads the certificates of all authorities, for each client.
+        patch.setattr("httpcore2.default_ssl_context", cache(httpcore2.default_ssl_context))
         patch.setattr("jeton.crypto.sealed_keys.generate_key", RSA_KEYS)
         patch.setattr("jeton.pages.rendering.load_catalogues", cache(load_catalogues))
         patch.setattr("jeton.pages.rendering.Environment", partial(Environment, bytecode_cache=CompiledTemplates()))
