@@ -10,7 +10,6 @@ import logging
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from typing import Final
 
 from jeton.cli.processes.handover import Handover, hand_over
 from jeton.cli.processes.metrics_listener import MetricsListener
+from jeton.cli.processes.trial_start import start_failure
 from jeton.cli.processes.worker_process import UNRESPONSIVE_SECONDS, Worker, wait_for_end
 from jeton.frozen import Frozen
 from jeton.observability.metrics_sharing import end_metrics_of
@@ -31,8 +31,6 @@ _FOR_PARENT: Final = (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU)
 _TICK_SECONDS: Final = 0.2
 # Between two attempts to replace a worker that died.
 _REPLACE_SECONDS: Final = 1
-_START_CHECK_SECONDS: Final = 60
-_START_CHECK: Final = "from jeton.bootstrap.server import check_start; check_start()"
 
 log = logging.getLogger("uvicorn.error")
 
@@ -177,18 +175,9 @@ class Workers:
 
         The process, its sockets and its workers stay; the new parent replaces the workers one by one.
         """
-        check = [sys.executable, "-c", _START_CHECK]
-        try:
-            done = subprocess.run(  # noqa: S603 - our own code
-                check, capture_output=True, text=True, timeout=_START_CHECK_SECONDS, check=False
-            )
-            reason = "" if done.returncode == 0 else done.stderr.strip().rpartition("\n")[2]
-        except subprocess.TimeoutExpired:
-            done, reason = None, f"it did not start within {_START_CHECK_SECONDS} seconds"
-        except OSError as error:
-            done, reason = None, f"no process can be started: {error.strerror}"
-        if done is None or done.returncode:
-            log.error("Restart refused, the workers stay as they are: %s", reason)
+        failure = start_failure()
+        if failure is not None:
+            log.error("Restart refused, the workers stay as they are: %s", failure)
             return
         log.info("Received SIGHUP, restarting processes.")
         workers = [(it.pid, it.number, it.channel) for it in self._workers]
