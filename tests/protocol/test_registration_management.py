@@ -92,6 +92,17 @@ async def test_update_replaces_everything(node: Running, registered: Answer) -> 
     assert (client.name, client.redirect_uris, client.registration) == (None, frozenset({OTHER}), "dynamic")
 
 
+@pytest.mark.requirement("DR15")
+async def test_update_does_not_take_back_what_an_administrator_demands(node: Running, registered: Answer) -> None:
+    node.set_client(registered["client_id"], require_dpop=True, require_par=True)
+
+    answer = await manage(node, "PUT", registered, {**METADATA, "client_id": registered["client_id"]})
+
+    demanded = answer.json()["dpop_bound_access_tokens"], answer.json()["require_pushed_authorization_requests"]
+    client = stored(node, registered)
+    assert (*demanded, client.require_dpop, client.require_par) == (True, True, True, True)
+
+
 @pytest.mark.requirement("DR15", "DR09")
 @pytest.mark.parametrize(
     ("members", "error"),

@@ -69,7 +69,10 @@ class ClientMetadata(Frozen):
         return self.auth_method == NONE
 
     def applied_to(self, client: Client, scope: Scope) -> Client:
-        """Return the client with this metadata and this scope in place of its own. What is not metadata is kept."""
+        """Return the client with this metadata and this scope in place of its own. What is not metadata is kept.
+
+        So is what makes requests safer: an administrator may have demanded it.
+        """
         return replace(
             client,
             public=self.public,
@@ -86,8 +89,8 @@ class ClientMetadata(Frozen):
             id_token_alg=self.id_token_alg,
             jwks=self.jwks,
             jwks_uri=self.jwks_uri,
-            require_par=self.require_par,
-            require_dpop=self.require_dpop,
+            require_par=client.require_par or self.require_par,
+            require_dpop=client.require_dpop or self.require_dpop,
         )
 
 

@@ -60,13 +60,7 @@ def client_of_document(
     """
     if stored is not None and stored.registration == ADMINISTRATOR:
         described = metadata.applied_to(stored, stored.scope)
-        return replace(
-            described,
-            name=stored.name or metadata.name,
-            grant_types=stored.grant_types,
-            require_par=stored.require_par or metadata.require_par,
-            require_dpop=stored.require_dpop or metadata.require_dpop,
-        )
+        return replace(described, name=stored.name or metadata.name, grant_types=stored.grant_types)
     known = stored or Client(url, True, now, registration=METADATA_DOCUMENT)
     wanted = ceiling.scope if metadata.scope is None else metadata.scope
     return within_ceiling(metadata.applied_to(known, wanted), ceiling)
