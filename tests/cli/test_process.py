@@ -24,7 +24,15 @@ from jeton.crypto.master_key import generate_master_key
 from support.cli_runner import CommandLine
 from support.forked_commands import ForkingLauncher
 from support.in_process_server import MASTER_KEY, PASSWORD
-from support.server_processes import JETON, ServerProcess, environment, free_port, run_jeton, server_process
+from support.server_processes import (
+    JETON,
+    ServerProcess,
+    environment,
+    free_port,
+    run_jeton,
+    server_process,
+    wait_until,
+)
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
@@ -198,7 +206,9 @@ def test_response_reveals_no_software_and_log_no_secret(cli: CommandLine, url: s
             request(server, "GET", "/nowhere"),
             request(server, "TRACE", "/oauth/token"),
         ]
-        server.signal(signal.SIGTERM)
+        server.signal(signal.SIGINT)
+        wait_until(lambda: "Shutting down" in server.log, "shutdown begun", 10)
+        server.signal(signal.SIGINT)  # a second Ctrl-C, which waits for nothing
         assert server.wait() == 0
 
     assert [it.status_code for it in answers] == [200, 200, 404, 405]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
 from starlette.types import ASGIApp
@@ -123,7 +123,8 @@ def _lifespan(parts: Parts, draining: Draining, more: Sequence[BackgroundWork]) 
             *more,
         )
         background = [asyncio.create_task(it.run()) for it in works]
-        with draining.on_sigterm():
+        # A second Ctrl-C cancels this task, and closes everything at once.
+        with draining.on_sigterm(), suppress(asyncio.CancelledError):
             yield
         for task in background:
             task.cancel()

@@ -127,6 +127,8 @@ def _serve(
     serving.append(uvicorn.Server(config))
     with suppress(KeyboardInterrupt):
         serving[0].run(list(sockets))
+    # Everything is closed: one more Ctrl-C would only interrupt the exit, with a traceback.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not serving[0].started:
         sys.exit(STARTUP_FAILURE)
 
