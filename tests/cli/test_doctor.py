@@ -95,6 +95,7 @@ CONFIGURED = f'[secrets]\nmaster_key = "{MASTER_KEY}"\n'
     [
         ({"SECRETS__MASTER_KEY": generate_master_key()}, "", None, "fail signing keys", "is needed but not configured"),
         (NO_KEY, "", None, "fail signing keys", "restore the file"),
+        (NO_KEY, "jeton.db.master-key", lambda it: it.mkdir(0o700), "fail signing keys", "user that Jeton runs as"),
         ({}, "jeton.db", Path.unlink, "warn database", "does not exist yet"),
         ({}, "jeton.db", lambda it: it.write_bytes(b"no database" * 1000), "fail database", "file is not a database"),
         ({}, "jeton.db", _newer_schema, "fail schema", "migrated by a newer version"),

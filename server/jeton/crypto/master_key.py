@@ -71,14 +71,20 @@ def parse_master_keys(text: str) -> MasterKeys:
 def read_or_create_master_key(path: Path, *, may_create: bool) -> MasterKeys:
     """Read the key from the file. If the file is missing, create it if `may_create`.
 
-    Raise MasterKeyError if it is missing otherwise, or holds no key.
+    Raise MasterKeyError if it is missing otherwise, cannot be read or created, or holds no key.
     """
-    if not path.exists():
-        if not may_create:
-            raise MasterKeyError(f"{path} is missing, and the database depends on it: restore the file")
-        _create(path)
     try:
-        return parse_master_keys(path.read_text(encoding="ascii", errors="replace"))
+        if not path.exists():
+            if not may_create:
+                raise MasterKeyError(f"{path} is missing, and the database depends on it: restore the file")
+            _create(path)
+        text = path.read_text(encoding="ascii", errors="replace")
+    except OSError as error:
+        raise MasterKeyError(
+            f"{path} cannot be read or created: {error.strerror}: let the user that Jeton runs as read it"
+        ) from None
+    try:
+        return parse_master_keys(text)
     except MasterKeyError:
         raise MasterKeyError(f"{path} must hold {_LENGTH} random bytes in base64url: restore the file") from None
 
