@@ -112,6 +112,8 @@ def test_records_are_selected(cli: CommandLine) -> None:
     assert [it["metadata"]["event_code"] for it in ocsf] == [it["event"] for it in shown(cli)]
     assert {(it["category_uid"], it["actor"]["app_name"]) for it in ocsf} == {(3, "administrator")}
     assert "user_added" in cli.text("audit", "tail")
+    for command in ("tail", "export"):
+        assert "there is no user alcie, and no record" in cli.refused("audit", command, "--user", "alcie")
 
 
 Tamper = Callable[[Connection], object]

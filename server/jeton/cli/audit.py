@@ -136,10 +136,17 @@ def purge(as_json: bool, settings: Settings) -> None:
 
 
 def _sub(connection: Connection, username: str | None) -> str | None:
-    """Return the user's sub. A user who was deleted is named by it."""
+    """Return the user's sub. A user who was deleted is named by it.
+
+    Raise CommandError if there is neither such a user nor a record of one: a misspelt name would select nothing.
+    """
     if username is None:
         return None
     try:
         return users.find(connection, username).sub
     except NotFoundError:
-        return username
+        if load_newest(connection, 1, sub=username):
+            return username
+        raise CommandError(
+            f"there is no user {username}, and no record of a deleted one: see `jeton user list`, or give the sub"
+        ) from None
