@@ -95,6 +95,7 @@ def test_unknown_variables_cause_one_warning_line(cli: CommandLine, words: tuple
         ({"DATABASE__URL": "mysql://u:hunter2@db.example/jeton"}, "sqlite:/// or postgresql://"),
         ({"DATABASE__URL": "hunter2"}, "database.url"),
         ({"SECRETS__MASTER_KEY": "hunter2"}, "32 random bytes"),
+        ({"SERVER__ISSUER": "hunter2"}, "server.issuer must be a URL"),
         ({"PAGES__LOGO": "nowhere"}, "the logo nowhere cannot be read"),
         ({"PAGES__TEMPLATES": "nowhere"}, "there is no folder nowhere"),
         ({"SERVER__CLIENT_CERTIFICATE_AUTHORITIES": "nowhere"}, "no certificates in nowhere: No such file"),

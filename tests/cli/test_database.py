@@ -69,7 +69,8 @@ def test_copy_needs_two_databases_of_which_the_first_exists(cli: CommandLine, ur
     assert "there is no database" in cli.refused("database", "copy", missing, urls[0])
     assert not Path(missing.removeprefix("sqlite:///")).exists()
     assert "the same database" in cli.misused("database", "copy", urls[0], urls[0])
-    assert "database.url must begin with" in cli.refused("database", "copy", "mysql://x/y", urls[0])
+    assert "FROM: database.url must begin with" in cli.refused("database", "copy", "mysql://x/y", urls[0])
+    assert "TO: database.url is not a URL" in cli.refused("database", "copy", urls[0], "jeton.db")
 
 
 def words_of(command: str, urls: tuple[str, str], folder: Path) -> list[str]:

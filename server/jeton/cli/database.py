@@ -14,7 +14,7 @@ from jeton.cli.progress import progress_bar
 from jeton.config.settings import Settings
 from jeton.crypto.master_key import MasterKeys, parse_master_keys, read_or_create_master_key
 from jeton.storage.database import Database
-from jeton.storage.database_url import sqlite_file
+from jeton.storage.database_url import DatabaseUrlError, sqlite_file
 
 
 @click.group()
@@ -38,7 +38,7 @@ def copy(source: str, target: str, as_json: bool, settings: Settings) -> None:
 
     The servers of TO need the same master key as those of FROM.
     """
-    _require_file(source)
+    _check_urls(source, target)
     with _opened(source) as from_, _opened(target) as to:
         if from_.url == to.url:
             raise click.UsageError("FROM and TO are the same database")
@@ -60,11 +60,15 @@ def _opened(url: str) -> AbstractContextManager[Database]:
     return closing(Database(url))
 
 
-def _require_file(source: str) -> None:
-    """Raise CommandError if there is no such SQLite file: opening it would create an empty one."""
-    file = sqlite_file(source)
-    if file is not None and not file.is_file():
-        raise CommandError(f"there is no database {file}")
+def _check_urls(source: str, target: str) -> None:
+    """Raise CommandError if one is not a URL, or FROM a missing SQLite file, which opening it would create."""
+    for argument, url in (("FROM", source), ("TO", target)):
+        try:
+            file = sqlite_file(url)
+        except DatabaseUrlError as error:
+            raise CommandError(f"{argument}: {error}") from None
+        if argument == "FROM" and file is not None and not file.is_file():
+            raise CommandError(f"there is no database {file}")
 
 
 def _master_keys(settings: Settings, target_file: Path | None) -> MasterKeys | None:

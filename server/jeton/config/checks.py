@@ -62,7 +62,8 @@ def check_issuer(issuer: str) -> None:
     except ValueError:
         usable = False
     if not usable or not _URL_CHARACTERS.fullmatch(issuer):
-        raise ConfigError(f"server.issuer must be an https URL, not {issuer!r}")
+        # Without the value, which comes from the wrong file if JETON_SERVER__ISSUER_FILE names one.
+        raise ConfigError("server.issuer must be a URL such as https://id.example")
     if not issuer.startswith(("https:", "http:")):
         # Whether cookies are for https only depends on these letters.
         raise ConfigError(f"server.issuer: write {parts.scheme} in lower case")
