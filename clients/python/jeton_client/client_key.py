@@ -7,14 +7,21 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey, import_key
 from joserfc.jws import JWSRegistry
 
 from jeton_client import base64url
 
-_ALGORITHMS: Final = {"EC": "ES256", "OKP": "EdDSA", "RSA": "PS256"}
+# By key type and curve; the first is for keys that name none.
+_ALGORITHMS: Final = {
+    ("EC", "P-256"): ("ES256",),
+    ("OKP", "Ed25519"): ("EdDSA", "Ed25519"),
+    ("RSA", None): ("PS256", "PS384", "PS512", "RS256", "RS384", "RS512"),
+}
 _SECONDS: Final = 60
 _TYPE: Final = "client-authentication+jwt"
+_UNUSABLE: Final = "a client key is the JWK of a private key: P-256, Ed25519 or RSA"
 
 
 class ClientKey:
@@ -24,19 +31,30 @@ class ClientKey:
     """
 
     def __init__(self, jwk: Mapping[str, Any], *, clock: Callable[[], float] = time.time) -> None:
-        key = import_key(dict(jwk))
-        if not isinstance(key, ECKey | OKPKey | RSAKey) or not key.is_private:
-            raise ValueError("a client key is a private key: EC, OKP or RSA")
+        try:
+            key = import_key(dict(jwk))
+        except (JoseError, TypeError, ValueError):
+            raise ValueError(_UNUSABLE) from None  # what is quoted may be private
+        algorithms = _ALGORITHMS.get((key.key_type, jwk.get("crv")))
+        if not isinstance(key, ECKey | OKPKey | RSAKey) or not key.is_private or not algorithms:
+            raise ValueError(_UNUSABLE)
+        algorithm = jwk.get("alg", algorithms[0])
+        if algorithm not in algorithms:
+            raise ValueError(f"the alg of this client key must be {' or '.join(algorithms)}")
         self._key = key
         self._clock = clock
-        self._header = {"alg": jwk.get("alg") or _ALGORITHMS[key.key_type], "typ": _TYPE}
+        self._header = {"alg": algorithm, "typ": _TYPE}
         if "kid" in jwk:
             self._header["kid"] = jwk["kid"]
 
     @classmethod
     def from_file(cls, path: str | Path) -> "ClientKey":
-        """Read the JWK from a file."""
-        return cls(json.loads(Path(path).read_text()))
+        """Read the JWK from a file. Raise ValueError if it holds none, OSError if it cannot be read."""
+        try:
+            jwk = json.loads(Path(path).read_bytes())
+        except ValueError:
+            raise ValueError(_UNUSABLE) from None
+        return cls(jwk)
 
     def assertion(self, client_id: str, issuer: str) -> str:
         """Return an assertion for one request. Each has an identifier of its own, because servers accept it once.

@@ -2,7 +2,12 @@
 
 import { importJWK, type JWK, SignJWT } from 'jose'
 
-const ALGORITHMS: Readonly<Record<string, string>> = { EC: 'ES256', OKP: 'EdDSA', RSA: 'PS256' }
+/** By key type and curve; the first is for keys that name none. */
+const ALGORITHMS: Readonly<Record<string, readonly string[]>> = {
+  'EC P-256': ['ES256'],
+  'OKP Ed25519': ['EdDSA', 'Ed25519'],
+  RSA: ['PS256', 'PS384', 'PS512', 'RS256', 'RS384', 'RS512'],
+}
 const SECONDS = 60
 
 /** The private key of a client, from a JWK: P-256, Ed25519 or RSA. The server knows the public part. */
@@ -13,9 +18,13 @@ export class ClientKey {
 
   /** Throw TypeError if it is no such private key. `clock` returns seconds since 1970. */
   constructor(jwk: JWK, clock = () => Date.now() / 1000) {
-    const algorithm = jwk.alg ?? ALGORITHMS[jwk.kty ?? '']
-    if (algorithm === undefined || typeof jwk.d !== 'string') {
-      throw new TypeError('a client key is a private key: EC, OKP or RSA')
+    const algorithms = ALGORITHMS[jwk.kty === 'RSA' ? 'RSA' : `${jwk.kty} ${jwk.crv}`]
+    if (algorithms === undefined || typeof jwk.d !== 'string') {
+      throw new TypeError('a client key is the JWK of a private key: P-256, Ed25519 or RSA')
+    }
+    const algorithm = jwk.alg ?? algorithms[0]
+    if (algorithm === undefined || !algorithms.includes(algorithm)) {
+      throw new TypeError(`the alg of this client key must be ${algorithms.join(' or ')}`)
     }
     this.#jwk = jwk
     this.#algorithm = algorithm

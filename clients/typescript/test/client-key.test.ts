@@ -51,7 +51,9 @@ for (const algorithm of ['ES256', 'EdDSA', 'PS256']) {
 test('a secret or a public key is no key of a client, and a client has what its method needs', async () => {
   const { jwk } = await keyPair('ES256')
   const { d, ...publicJwk } = jwk
-  for (const wrong of [{ kty: 'oct', k: 'c2VjcmV0' }, publicJwk]) assert.throws(() => new ClientKey(wrong), TypeError)
+  for (const wrong of [{ kty: 'oct', k: 'c2VjcmV0' }, publicJwk, { ...jwk, crv: 'P-384' }, { ...jwk, alg: 'HS256' }]) {
+    assert.throws(() => new ClientKey(wrong), TypeError)
+  }
   const key = new ClientKey(jwk)
   for (const more of [{ key, secret: 's' }, { key, method: 'none' }, { method: 'private_key_jwt' }] as const) {
     assert.throws(() => logInAsClient(`${ISSUER}/token`, { clientId: 'nightly', ...more }), TypeError)

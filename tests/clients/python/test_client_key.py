@@ -54,11 +54,21 @@ def test_each_attempt_has_a_new_assertion_for_the_issuer_only(key: Key, algorith
     assert ClientKey.from_file(tmp_path / "key.json").assertion("nightly", ISSUER).count(".") == 2
 
 
+PRIVATE = ECKey.generate_key("P-256").as_dict(private=True)
+
+
 @pytest.mark.parametrize(
-    "jwk", [OctKey.generate_key(256).as_dict(private=True), ECKey.generate_key("P-256").as_dict(private=False)]
+    "jwk",
+    [
+        OctKey.generate_key(256).as_dict(private=True),
+        ECKey.generate_key("P-256").as_dict(private=False),
+        ECKey.generate_key("P-384").as_dict(private=True),
+        *({}, [1], {"kty": "other"}, {**PRIVATE, "d": "!"}, {**PRIVATE, "kid": 5}, {**PRIVATE, "alg": "HS256"}),
+    ],
+    ids=["secret", "public key", "other curve", "empty", "list", "other type", "malformed", "kid", "alg"],
 )
-def test_a_secret_or_a_public_key_is_no_key_of_a_client(jwk: Mapping[str, Any]) -> None:
-    with pytest.raises(ValueError, match="private key"):
+def test_other_than_a_private_key_of_a_client_is_refused(jwk: Mapping[str, Any]) -> None:
+    with pytest.raises(ValueError, match="client key"):
         ClientKey(jwk)
 
 
