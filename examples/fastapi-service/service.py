@@ -24,7 +24,9 @@ def report(why: ClientError) -> None:
     log.info("refused: %s: %s", type(why).__name__, why)
 
 
-verifier: Final = AsyncVerifier(os.environ["ISSUER"], os.environ["AUDIENCE"])
+ISSUER: Final = os.environ.get("ISSUER", "http://127.0.0.1:8000")
+AUDIENCE: Final = os.environ.get("AUDIENCE", "https://orders.example")
+verifier: Final = AsyncVerifier(ISSUER, AUDIENCE)
 bearer: Final = Bearer(verifier, realm="orders", report=report)
 placed: Final = defaultdict[str, list[str]](list)
 

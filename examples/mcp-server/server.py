@@ -31,7 +31,8 @@ def list_notes(context: Context) -> list[str]:
     return notes[token.subject]
 
 
-issuer: Final = os.environ["ISSUER"]
-resource: Final = ProtectedResource(os.environ["RESOURCE"], [issuer], ["notes"], name="Notes", dpop=DPoP())
+issuer: Final = os.environ.get("ISSUER", "http://127.0.0.1:8000")
+identifier: Final = os.environ.get("RESOURCE", "http://127.0.0.1:8001/mcp")
+resource: Final = ProtectedResource(identifier, [issuer], ["notes"], name="Notes", dpop=DPoP())
 verifier: Final = AsyncVerifier(issuer, resource.identifier)
 app: Final = BearerMiddleware(mcp.streamable_http_app(), verifier, resource=resource, scope=["notes"])

@@ -172,8 +172,10 @@ def test_examples_say_in_one_line_what_is_missing(tmp_path: Path, monkeypatch: p
         return printed
 
     assert "There is no key in key.json" in line("machine-client/report.py")
+    for unusable in ("no JSON", "{}"):
+        (tmp_path / "key.json").write_text(unusable)
+        assert "There is no usable key in key.json" in line("machine-client/report.py")
     (tmp_path / "key.json").write_text(json.dumps(ECKey.generate_key("P-256").as_dict(private=True)))
-    assert "There is a key in key.json already" in line("machine-client/report.py", "new-key")
     assert "This does not work at the moment" in line("machine-client/report.py")
     assert "This does not work at the moment" in line("command-line/orders.py", "login")
 
@@ -185,7 +187,9 @@ def test_machine_client_proves_itself_by_its_key(
     variables = {"ISSUER": accounts.issuer, "API": orders, "KEY": str(tmp_path / "key.json")}
     report = partial(run, launcher.python, variables, "machine-client/report.py")
 
-    (tmp_path / "jwks.json").write_text(report("new-key")[1])
+    created = report("public-key")
+    assert report("public-key") == created
+    (tmp_path / "jwks.json").write_text(created[1])
     own = ("--grant", "client_credentials", "--scope", "orders", "--audience", AUDIENCE)
     method = ("--auth-method", "private_key_jwt", "--jwks", str(tmp_path / "jwks.json"))
     accounts.run.json("client", "add", "nightly", *own, *method)
