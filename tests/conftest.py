@@ -18,6 +18,7 @@ from jinja2 import Environment
 from sqlalchemy import create_engine, text
 
 from jeton.bootstrap.signing_keys import key_rotation, key_stores
+from jeton.crypto.hashing_concurrency import process_resources
 from jeton.crypto.master_key import parse_master_keys
 from jeton.pages.catalogues import load_catalogues
 from jeton.storage import database as database_module
@@ -91,6 +92,7 @@ def _cheap_servers() -> Iterator[None]:
         # It reads the certificates of all authorities, for each client.
         patch.setattr("httpcore2.default_ssl_context", cache(httpcore2.default_ssl_context))
         patch.setattr("jeton.crypto.sealed_keys.generate_key", RSA_KEYS)
+        patch.setattr("jeton.bootstrap.logins.process_resources", cache(process_resources))
         patch.setattr("jeton.pages.rendering.load_catalogues", cache(load_catalogues))
         patch.setattr("jeton.pages.rendering.Environment", partial(Environment, bytecode_cache=CompiledTemplates()))
         yield

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 from urllib.request import Request, urlopen
 
-import kubernetes_validate
 import pytest
 import yaml
 
@@ -59,6 +58,9 @@ def test_systemd_unit_is_valid_and_hardened(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("file", "manifest"), MANIFESTS, ids=[f"{file}: {it['kind']}" for file, it in MANIFESTS])
 def test_kubernetes_accepts_the_manifest(file: str, manifest: dict[str, object]) -> None:
+    # Every process of the suite collects these tests, and few run them: it takes long to import.
+    import kubernetes_validate
+
     kubernetes_validate.validate(manifest, KUBERNETES, strict=True)
 
 
