@@ -4,10 +4,11 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, func, insert, literal, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, insert, literal, select, tuple_, update
 
 from jeton.oauth.backchannel_logout import KEPT_SECONDS, BackchannelLogout
 from jeton.oauth.clients import ADMINISTRATOR
+from jeton.storage.limited_counts import count_up_to
 from jeton.storage.list_limit import MAX_LISTED
 from jeton.storage.tables import browser_session_clients, clients, logout_outbox
 
@@ -47,8 +48,8 @@ def _within_limit(connection: Connection, pairs: Sequence[Row[Any]], ended: Mapp
         by_user[ended[it.browser_session_id]].append(it)
     kept: list[Row[Any]] = []
     for sub, of_user in by_user.items():
-        counted = select(logout_outbox.c.sub).where(logout_outbox.c.sub == sub).limit(MAX_OF_USER).subquery()
-        room = MAX_OF_USER - (connection.scalar(select(func.count()).select_from(counted)) or 0)
+        waiting = select(logout_outbox.c.sub).where(logout_outbox.c.sub == sub)
+        room = MAX_OF_USER - count_up_to(connection, waiting, MAX_OF_USER)
         kept += of_user[:room]
         if dropped := len(of_user[room:]):
             # Imported late: commands that log nothing start faster.

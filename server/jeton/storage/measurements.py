@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
-from sqlalchemy import Column, Connection, Select, Subquery, Table, func, select
+from sqlalchemy import Column, Connection, Select, Table, func, select
 
+from jeton.storage.limited_counts import count_up_to
 from jeton.storage.tables import (
     authorization_codes,
     browser_sessions,
@@ -40,14 +41,14 @@ def count_rows(connection: Connection, now: int, limit: int) -> dict[str, int]:
         # Of others it is not recorded when they are used.
         "unregistered_clients": select(clients.c.last_used_at).where(clients.c.last_used_at.is_not(None)),
     }
-    return {kind: connection.scalar(_count(rows.limit(limit).subquery())) or 0 for kind, rows in wanted.items()}
+    return {kind: count_up_to(connection, rows, limit) for kind, rows in wanted.items()}
 
 
 def count_waiting_logouts(connection: Connection, limit: int) -> tuple[int, int | None]:
     """Return how many logout tokens are to be sent, up to `limit`, and when the oldest of them was created."""
     waiting = logout_outbox.c.next_attempt_at.is_not(None)
     rows = select(logout_outbox.c.created_at).where(waiting).limit(limit).subquery()
-    count, oldest = connection.execute(_count(rows).add_columns(func.min(rows.c.created_at))).one()
+    count, oldest = connection.execute(select(func.count(), func.min(rows.c.created_at)).select_from(rows)).one()
     return count, oldest
 
 
@@ -55,10 +56,6 @@ def oldest_expired(connection: Connection, now: int) -> dict[str, int]:
     """Return for how many seconds the oldest row of each table has been expired; 0 if none has."""
     found = {_table(it).name: connection.scalar(select(it).order_by(it).limit(1)) for it in _EXPIRY}
     return {table: max(0, now - (at if at is not None else now)) for table, at in found.items()}
-
-
-def _count(rows: Subquery) -> Select[Any]:
-    return select(func.count()).select_from(rows)
 
 
 def _table(column: Column[Any]) -> Table:

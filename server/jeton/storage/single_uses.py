@@ -3,10 +3,11 @@
 from collections.abc import Collection, Iterable
 from typing import Any, Final
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from jeton.oauth.single_use import SingleUse
+from jeton.storage.limited_counts import count_up_to
 from jeton.storage.raw_statement import RawStatement
 from jeton.storage.retention import delete_oldest
 from jeton.storage.row_lock_batches import ConcurrentUseError
@@ -39,8 +40,7 @@ def insert_single_uses(connection: Connection, used: Iterable[SingleUse]) -> Non
 
 def count_single_uses(connection: Connection, limit: int) -> int:
     """Return the number of rows, or `limit` if there are as many or more."""
-    counted = select(single_uses.c.digest).limit(limit).subquery()
-    return connection.scalar(select(func.count()).select_from(counted)) or 0
+    return count_up_to(connection, select(single_uses.c.digest), limit)
 
 
 def delete_expired_single_uses(connection: Connection, now: int, limit: int) -> int:
