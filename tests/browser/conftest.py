@@ -52,7 +52,10 @@ def app(module_sqlite_url: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
     """An app whose callback redirects to another site, and the server that it uses."""
     folder = tmp_path_factory.mktemp("browser")
     settings = {"PAGES__SUPPORT": "help@example.com", "REGISTRATION__ALLOW_PRIVATE_ADDRESSES": "true"}
-    with Site() as site, server_process(folder, module_sqlite_url, begin_only=False, **settings) as server:
+    with (
+        Site().serving() as site,
+        server_process(folder, module_sqlite_url, begin_only=False, **settings) as server,
+    ):
         add_user(module_sqlite_url)
         yield add_app(module_sqlite_url, server.url, site)
 

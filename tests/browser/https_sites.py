@@ -1,13 +1,11 @@
 """Several HTTPS hosts behind one nginx: Jeton, two apps in cookie mode, and two hostile hosts."""
 
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import httpx2
 from joserfc import jwt
@@ -16,6 +14,7 @@ from joserfc.jwk import KeySet
 
 from support.checkout import ROOT
 from support.cli_runner import CommandLine
+from support.remote_server import RemoteRequest, json_response, threaded_server
 from support.reverse_proxies import nginx
 from support.server_processes import free_port
 from support.tls_certificates import server_certificate
@@ -59,43 +58,25 @@ class Api:
     jwks_url: str
     received: list[dict[str, str]] = field(default_factory=list)
 
-    def answer(self, headers: dict[str, str]) -> tuple[int, dict[str, Any]]:
-        """Return status and body of the answer to a request for the orders."""
-        self.received.append(headers)
-        scheme, _, token = headers.get("authorization", "").partition(" ")
+    async def respond(self, request: RemoteRequest) -> bytes:
+        """Respond to a request for the orders."""
+        self.received.append(request.headers)
+        refusal = json_response({}, "401 Unauthorized")
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
         keys = KeySet.import_key_set(httpx2.get(self.jwks_url).json())
         try:
             claims = jwt.decode(token, keys, algorithms=["RS256"]).claims
         except (JoseError, ValueError):
-            return 401, {}
+            return refusal
         # With `openid` the token is for userinfo as well.
         right = scheme == "Bearer" and claims["iss"] == ISSUER and AUDIENCE in claims["aud"]
-        return (200, {"orders": [{"what": "three apples"}]}) if right else (401, {})
+        return json_response({"orders": [{"what": "three apples"}]}) if right else refusal
 
     @contextmanager
     def serving(self) -> Iterator[int]:
         """Serve on a free port until the end of the block. Yield the port."""
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield server.server_port
-        finally:
-            server.shutdown()
-            server.server_close()
-
-
-def _handler(api: Api) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            """Suppress the log of requests."""
-
-        def do_GET(self) -> None:
-            status, body = api.answer({name.lower(): value for name, value in self.headers.items()})
-            self.send_response(status)
-            self.end_headers()
-            self.wfile.write(json.dumps(body).encode())
-
-    return Handler
+        with threaded_server(self.respond) as server:
+            yield server.port
 
 
 def add_clients(run: CommandLine) -> None:

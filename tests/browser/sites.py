@@ -1,13 +1,10 @@
 """Sites other than Jeton: an app that sends people to the server, and hostile pages."""
 
-import json
-import socket
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final, Self
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import parse_qsl, urlencode
 
 from jeton.crypto.credentials import generate_sub
 from jeton.crypto.passwords import Passwords
@@ -19,16 +16,10 @@ from jeton.storage.users import insert_user
 from support.authorization_codes import CHALLENGE
 from support.in_process_server import PASSWORD
 from support.metadata_documents import document
+from support.remote_server import RemoteRequest, json_response, response, threaded_server
 
 USERNAME: Final = "alice"
-
-
-class _Server(ThreadingHTTPServer):
-    """A listener on an IPv4 or IPv6 address."""
-
-    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
-        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
-        super().__init__(address, handler)
+_HOME: Final = "<h1>At home</h1>"
 
 
 @dataclass
@@ -41,21 +32,18 @@ class Site:
     host: str = "127.0.0.1"
     received: list[dict[str, str]] = field(default_factory=list)
     pages: dict[str, str] = field(default_factory=dict)
-    _server: ThreadingHTTPServer = field(init=False, repr=False)
+    port: int = field(init=False)
 
-    def __enter__(self) -> Self:
-        self._server = _Server((self.host, 0), _handler(self))
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+    @contextmanager
+    def serving(self) -> Iterator[Self]:
+        with threaded_server(self._respond, host=self.host) as server:
+            self.port = server.port
+            yield self
 
     @property
     def callback(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self._server.server_port}/callback"
+        return f"http://{host}:{self.port}/callback"
 
     @property
     def document(self) -> dict[str, Any]:
@@ -65,45 +53,27 @@ class Site:
 
     @property
     def other(self) -> str:
-        return f"http://localhost:{self._server.server_port}"
+        return f"http://localhost:{self.port}"
+
+    async def _respond(self, request: RemoteRequest) -> bytes:
+        if request.line.startswith("POST "):
+            return self._receive(request.body.decode())
+        if request.url.path == "/callback":
+            return self._receive(request.url.query)
+        if request.url.path == "/client.json":
+            return json_response(self.document)
+        return _page(self.pages.get(request.url.path, _HOME))
+
+    def _receive(self, form: str) -> bytes:
+        self.received.append(dict(parse_qsl(form)))
+        if "form_post" in self.received[-1].get("state", ""):
+            return _page(_HOME)
+        return response("303 See Other", b"", f"Location: {self.other}/home")
 
 
-def _handler(site: Site) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            """Suppress the log of requests."""
-
-        def do_GET(self) -> None:
-            path, query = urlsplit(self.path).path, urlsplit(self.path).query
-            if path == "/callback":
-                self._receive(query)
-            elif path == "/client.json":
-                self._send("application/json", json.dumps(site.document))
-            else:
-                self._show(site.pages.get(path, "<h1>At home</h1>"))
-
-        def do_POST(self) -> None:
-            self._receive(self.rfile.read(int(self.headers["content-length"])).decode())
-
-        def _receive(self, form: str) -> None:
-            site.received.append(dict(parse_qsl(form)))
-            if "form_post" in site.received[-1].get("state", ""):
-                self._show("<h1>At home</h1>")
-                return
-            self.send_response(303)
-            self.send_header("location", f"{site.other}/home")
-            self.end_headers()
-
-        def _show(self, body: str) -> None:
-            self._send("text/html", f"<!doctype html><title>app</title>{body}")
-
-        def _send(self, media_type: str, body: str) -> None:
-            self.send_response(200)
-            self.send_header("content-type", media_type)
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-    return Handler
+def _page(body: str) -> bytes:
+    content = f"<!doctype html><title>app</title>{body}"
+    return response("200 OK", content.encode(), "Content-Type: text/html")
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ def test_login_flow_works_without_scripts(chromium: Browser, app: App) -> None:
 
 @pytest.mark.requirement("RR11", "RR14")
 def test_form_post_is_submitted_by_the_script_also_to_an_ipv6_address(page: Page, app: App) -> None:
-    with Site("::1") as site:
+    with Site("::1").serving() as site:
         native = add_app(app.database_url, app.issuer, site, "native")
         page.goto(native.authorization_url(response_mode="form_post", state="form_post"))
         sign_in(page)

@@ -14,8 +14,6 @@ from click.testing import CliRunner, Result
 from jeton.cli import REFUSALS, jeton, main
 from jeton.frozen import Frozen, replace
 
-# Exceptions that `jeton.cli.main` reports in one line with status 1. Any other exception is a defect.
-
 
 class CommandLine(Frozen):
     """A terminal with these environment variables."""

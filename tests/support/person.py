@@ -1,18 +1,17 @@
 """A person who signs in on the pages and consents, for programs that send people to the server."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl
 
 import httpx2
 
 from support.browsing import Browser
+from support.remote_server import RemoteRequest, response, threaded_server
 
 # It opens the URL, and then the redirect URI, where the client may not listen yet.
 _BROWSER: Final = """#!/bin/sh
@@ -52,13 +51,12 @@ class Person:
     @contextmanager
     def serving(self) -> Iterator[str]:
         """Serve `authorize` to programs in other languages. Yield the URL to which they add `url` and `decision`."""
-        server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/"
-        finally:
-            server.shutdown()
-            server.server_close()
+
+        async def respond(request: RemoteRequest) -> bytes:
+            return response(body=(await self.authorize(**dict(parse_qsl(request.url.query)))).encode())
+
+        with threaded_server(respond) as server:
+            yield f"http://127.0.0.1:{server.port}/"
 
 
 def browser_program(folder: Path, person_url: str) -> Path:
@@ -67,18 +65,3 @@ def browser_program(folder: Path, person_url: str) -> Path:
     program.write_text(_BROWSER.format(person_url=person_url))
     program.chmod(0o700)
     return program
-
-
-def _handler(person: Person) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            """Suppress the log of requests."""
-
-        def do_GET(self) -> None:
-            query = parse_qs(urlsplit(self.path).query)
-            answer = person.authorize_blocking(query["url"][0], query.get("decision", ["allow"])[0])
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(answer.encode())
-
-    return Handler

@@ -1,14 +1,12 @@
 """A resource server as in the MCP specification: it accepts only tokens for its own URL and has RFC 9728 metadata."""
 
-import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
 from jeton_client import ClientError, Verifier
+from support.remote_server import RemoteRequest, json_response, response, threaded_server
 
 _PATH: Final = "/mcp"
 _METADATA_PATH: Final = "/.well-known/oauth-protected-resource" + _PATH
@@ -33,13 +31,21 @@ class ProtectedResource:
     @contextmanager
     def serving(self) -> Iterator["ProtectedResource"]:
         with Verifier(self.issuer, self.url) as verifier:
-            server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self, verifier))
-            threading.Thread(target=server.serve_forever, daemon=True).start()
-            try:
+
+            async def respond(request: RemoteRequest) -> bytes:
+                if request.url.path == _METADATA_PATH:
+                    return json_response(self.metadata())
+                if request.url.path != _PATH:
+                    return response("404 Not Found")
+                token = request.headers.get("authorization", "").removeprefix("Bearer ")
+                try:
+                    return json_response(dict(verifier.verify(token).claims))
+                except ClientError:
+                    challenge = f'WWW-Authenticate: Bearer resource_metadata="{self.metadata_url}"'
+                    return json_response({}, "401 Unauthorized", challenge)
+
+            with threaded_server(respond, port=self.port):
                 yield self
-            finally:
-                server.shutdown()
-                server.server_close()
 
     def metadata(self) -> dict[str, Any]:
         """Return the protected resource metadata (RFC 9728 section 2)."""
@@ -49,36 +55,3 @@ class ProtectedResource:
             "scopes_supported": list(self.scope),
             "bearer_methods_supported": ["header"],
         }
-
-
-def _handler(resource: ProtectedResource, verifier: Verifier) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            """Suppress the log of requests."""
-
-        def do_GET(self) -> None:
-            if self.path == _METADATA_PATH:
-                self._answer(200, resource.metadata())
-            elif self.path == _PATH:
-                self._protected()
-            else:
-                self._answer(404, {})
-
-        def _protected(self) -> None:
-            token = self.headers.get("Authorization", "").removeprefix("Bearer ")
-            try:
-                claims = dict(verifier.verify(token).claims)
-            except ClientError:
-                challenge = f'Bearer resource_metadata="{resource.metadata_url}"'
-                self._answer(401, {}, {"WWW-Authenticate": challenge})
-                return
-            self._answer(200, claims)
-
-        def _answer(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
-            self.send_response(status)
-            for name, value in {"Content-Type": "application/json", **(headers or {})}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(json.dumps(body).encode())
-
-    return Handler

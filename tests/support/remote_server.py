@@ -1,11 +1,16 @@
 """An HTTP server on loopback that stands for a server of others: it records requests and sends the given responses."""
 
 import asyncio
+import json
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from email.utils import formatdate
+from typing import Any, TypeAlias
+from urllib.parse import SplitResult, urlsplit
+
+from anyio.from_thread import start_blocking_portal
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +20,10 @@ class RemoteRequest:
     line: str
     headers: dict[str, str]
     body: bytes
+
+    @property
+    def url(self) -> SplitResult:
+        return urlsplit(self.line.split(" ")[1])
 
 
 # Returns the bytes of the response, including its head.
@@ -29,13 +38,19 @@ class RemoteServer:
 
 def response(status: str = "200 OK", body: bytes = b"", *headers: str) -> bytes:
     """Return a complete response."""
-    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers, "", ""]
-    return "\r\n".join(lines).encode() + body
+    always = (f"Date: {formatdate(usegmt=True)}", f"Content-Length: {len(body)}", "Connection: close")
+    return "\r\n".join([f"HTTP/1.1 {status}", *always, *headers, "", ""]).encode() + body
+
+
+def json_response(content: Any, status: str = "200 OK", *headers: str) -> bytes:
+    return response(status, json.dumps(content).encode(), "Content-Type: application/json", *headers)
 
 
 @asynccontextmanager
-async def remote_server(respond: Respond | bytes, tls: ssl.SSLContext | None = None) -> AsyncIterator[RemoteServer]:
-    """Serve on a free port of 127.0.0.1. A handler that never returns is cancelled at the end."""
+async def remote_server(
+    respond: Respond | bytes, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[RemoteServer]:
+    """Serve on this port, or on a free one. A handler that never returns is cancelled at the end."""
     handlers: set[asyncio.Task[None]] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -47,13 +62,13 @@ async def remote_server(respond: Respond | bytes, tls: ssl.SSLContext | None = N
             server.requests.append(request)
             writer.write(respond if isinstance(respond, bytes) else await respond(request))
             await writer.drain()
-        except (OSError, asyncio.CancelledError):
-            pass
+        except (OSError, EOFError, asyncio.CancelledError):
+            pass  # Browsers also open connections that they do not use.
         finally:
             handlers.discard(task)
             writer.close()
 
-    listening = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=tls)
+    listening = await asyncio.start_server(handle, host, port, ssl=tls)
     server = RemoteServer(listening.sockets[0].getsockname()[1])
     try:
         yield server
@@ -62,6 +77,16 @@ async def remote_server(respond: Respond | bytes, tls: ssl.SSLContext | None = N
         for task in tuple(handlers):
             task.cancel()
         await asyncio.gather(*handlers, return_exceptions=True)
+
+
+@contextmanager
+def threaded_server(
+    respond: Respond, tls: ssl.SSLContext | None = None, host: str = "127.0.0.1", port: int = 0
+) -> Iterator[RemoteServer]:
+    """Serve in a thread, for tests without an event loop."""
+    serving = remote_server(respond, tls, host, port)
+    with start_blocking_portal() as portal, portal.wrap_async_context_manager(serving) as server:
+        yield server
 
 
 async def _read(reader: asyncio.StreamReader) -> RemoteRequest:
