@@ -100,6 +100,25 @@ def test_signals_for_the_parent_do_not_end_workers(server: ServerProcess) -> Non
     assert server.workers == before
 
 
+@pytest.mark.parametrize("before", [(), (signal.SIGHUP,)], ids=["serving", "replacing workers"])
+def test_second_signal_ends_a_server_at_once(
+    before: tuple[signal.Signals, ...], sqlite_url: str, tmp_path: Path
+) -> None:
+    with server_process(tmp_path, sqlite_url, "--workers", "2", SERVER__DRAIN_SECONDS="300") as server:
+        await_workers(server, 2)
+        for number in before:
+            server.signal(number)
+            await_workers(server, 3)
+
+        def ends() -> bool:
+            with suppress(ProcessLookupError):
+                server.signal(signal.SIGTERM)
+            return server.process is not None and server.process.poll() is not None
+
+        wait_until(ends, "the server's end", SECONDS)
+        assert server.wait() == 0
+
+
 def test_workers_end_when_their_parent_is_killed(own_server: ServerProcess) -> None:
     workers = own_server.workers
 

@@ -4,7 +4,8 @@ import subprocess
 import sys
 from typing import Final
 
-_SECONDS: Final = 60
+from jeton.cli.processes.worker_process import UNRESPONSIVE_SECONDS
+
 _PROGRAM: Final = "from jeton.bootstrap.server import check_start; check_start()"
 
 
@@ -13,10 +14,10 @@ def start_failure() -> str | None:
     command = [sys.executable, "-c", _PROGRAM]
     try:
         done = subprocess.run(  # noqa: S603 - our own code
-            command, capture_output=True, text=True, timeout=_SECONDS, check=False
+            command, capture_output=True, text=True, timeout=UNRESPONSIVE_SECONDS, check=False
         )
     except subprocess.TimeoutExpired:
-        return f"it did not start within {_SECONDS} seconds"
+        return f"it did not start within {UNRESPONSIVE_SECONDS} seconds"
     except OSError as error:
         return f"no process can be started: {error.strerror}"
     return None if done.returncode == 0 else done.stderr.strip().rpartition("\n")[2]

@@ -6,14 +6,13 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 # A worker that has not answered for this time is killed; one that does not serve by then stops a restart.
 UNRESPONSIVE_SECONDS: Final = 30
-_POLL_SECONDS: Final = 0.05
 
 log = logging.getLogger("uvicorn.error")
 
@@ -29,6 +28,7 @@ class Worker:
     number: int
     channel: socket.socket
     is_serving: bool = False
+    is_ending: bool = False
     heard_at: float = field(default_factory=time.monotonic)
 
     def ping(self) -> None:
@@ -54,18 +54,15 @@ class Worker:
             return 1
         return os.waitstatus_to_exitcode(status) if pid else None
 
+    def end(self) -> None:
+        """Tell the worker to end, once: told again, it would not finish what it is doing."""
+        if not self.is_ending:
+            self.is_ending = True
+            self.send(signal.SIGTERM)
+
     def send(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             os.kill(self.pid, number)
-
-
-def wait_for_end(workers: Sequence[Worker]) -> None:
-    """Wait until terminated workers have ended. They answer pings until then, however long they drain."""
-    running = list(workers)
-    while running := [it for it in running if it.exit_status() is None]:
-        for worker in running:
-            worker.kill_if_it_hangs()
-        time.sleep(_POLL_SECONDS)
 
 
 def answer_pings(channel: socket.socket, is_serving: Callable[[], bool]) -> None:

@@ -19,13 +19,12 @@ from typing import Final
 from jeton.cli.processes.handover import Handover, hand_over
 from jeton.cli.processes.metrics_listener import MetricsListener
 from jeton.cli.processes.trial_start import start_failure
-from jeton.cli.processes.worker_process import UNRESPONSIVE_SECONDS, Worker, wait_for_end
+from jeton.cli.processes.worker_process import UNRESPONSIVE_SECONDS, Worker
 from jeton.frozen import Frozen
 from jeton.observability.metrics_sharing import end_metrics_of
 
-_SIGNALS: Final = frozenset(
-    {signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCHLD}
-)
+_TO_END: Final = frozenset({signal.SIGINT, signal.SIGTERM})
+_SIGNALS: Final = _TO_END | {signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGCHLD}
 # Of no use to workers, whom they would end or stop if they are sent to all processes of the service.
 _FOR_PARENT: Final = (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU)
 _TICK_SECONDS: Final = 0.2
@@ -127,8 +126,7 @@ class Workers:
             if (status := first.exit_status()) is not None:
                 self._metrics.remove_folder()
                 sys.exit(status)
-            if self._take_signal(_TICK_SECONDS / 4) in (signal.SIGINT, signal.SIGTERM):
-                self._stopping = True
+            if self._is_told_to_end():
                 return None
             first.ping()
         return self._fork_missing()
@@ -139,13 +137,19 @@ class Workers:
                 return parent
         return None
 
-    def _take_signal(self, seconds: float) -> int | None:
-        """Return the next signal, or None if none arrives within this time."""
-        found = signal.sigtimedwait(_SIGNALS, seconds)
-        return None if found is None else found.si_signo
+    def _is_told_to_end(self) -> bool:
+        """Wait for a moment, or until a worker ends. Return whether a signal told this process to end meanwhile.
+
+        All other signals wait for their turn.
+        """
+        found = signal.sigtimedwait(_TO_END | {signal.SIGCHLD}, _TICK_SECONDS / 4)
+        told = found is not None and found.si_signo in _TO_END
+        self._stopping = self._stopping or told
+        return told
 
     def _handle_next_signal(self) -> Parent | None:
-        match self._take_signal(_TICK_SECONDS):
+        found = signal.sigtimedwait(_SIGNALS, _TICK_SECONDS)
+        match None if found is None else found.si_signo:
             case signal.SIGINT | signal.SIGTERM:
                 self._stopping = True
             case signal.SIGHUP:
@@ -192,6 +196,8 @@ class Workers:
                 if not self._has_begun_serving(self._workers[-1]):
                     return None
             self._end(old)
+            if self._stopping:
+                return None
         return self._fork_missing()
 
     def _has_begun_serving(self, new: Worker) -> bool:
@@ -209,8 +215,7 @@ class Workers:
     def _wait_until_serving(self, worker: Worker) -> bool:
         deadline = time.monotonic() + UNRESPONSIVE_SECONDS
         while time.monotonic() < deadline and worker.exit_status() is None:
-            if self._take_signal(_TICK_SECONDS / 4) in (signal.SIGINT, signal.SIGTERM):
-                self._stopping = True
+            if self._is_told_to_end():
                 return False
             worker.ping()
             if worker.is_serving:
@@ -218,10 +223,23 @@ class Workers:
         return False
 
     def _end(self, worker: Worker) -> None:
-        worker.send(signal.SIGTERM)
-        wait_for_end([worker])
-        log.info("Terminated child process [%d]", worker.pid)
-        self._forget(worker)
+        """End a worker, and wait for it, unless all are to end."""
+        worker.end()
+        if self._have_ended([worker]):
+            log.info("Terminated child process [%d]", worker.pid)
+            self._forget(worker)
+
+    def _have_ended(self, workers: Sequence[Worker]) -> bool:
+        """Wait until these workers have ended. Return False as soon as a signal tells this process to end.
+
+        They answer pings until then, however long they drain.
+        """
+        while workers := [it for it in workers if it.exit_status() is None]:
+            for worker in workers:
+                worker.kill_if_it_hangs()
+            if self._is_told_to_end():
+                return False
+        return True
 
     def _forget(self, worker: Worker) -> None:
         worker.channel.close()
@@ -236,8 +254,11 @@ class Workers:
         reads. So the sockets are closed here first.
         """
         for worker in self._workers:
-            worker.send(signal.SIGTERM)
+            worker.end()
         for sock in self._sockets:
             sock.close()
-        wait_for_end(self._workers)
+        while not self._have_ended(self._workers):
+            # A second signal: nothing is finished any more.
+            for worker in [it for it in self._workers if it.exit_status() is None]:
+                worker.send(signal.SIGTERM)
         self._metrics.remove_folder()
