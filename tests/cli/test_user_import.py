@@ -193,7 +193,7 @@ REFUSED = {
     "members of Keycloak": (line(credentials=[], enabled=True), "Keycloak's: docs/operations/users.md shows how"),
     "members of Firebase": (line(localId="x", passwordHash="x", salt="x"), "Firebase's hashes cannot be taken"),
     "a comma after it": (line() + ",", "remove the comma after the object"),
-    "no UTF-8": ('{"username": "\udcff"}', "utf-8"),
+    "no UTF-8": ('{"username": "\udcff"}', "the line is not UTF-8"),
     "endless": (line(email="x" * 70_000), "longer than 65,536 bytes"),
 }
 

@@ -51,6 +51,8 @@ def parse_record(number: int, line: bytes, now: int, trial: HashTrial) -> Import
         raise RecordError(f"the line is longer than {_MAX_LINE_BYTES:,} bytes")
     try:
         record = msgspec.json.decode(line, type=Record)
+    except UnicodeDecodeError:
+        raise RecordError("the line is not UTF-8") from None
     except ValueError as error:
         # The text may quote the name of a member, which may hold control characters of a terminal.
         detail = "".join(sign if sign.isprintable() else "?" for sign in f"{error}{_advice_on(line)}")
