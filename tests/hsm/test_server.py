@@ -211,11 +211,15 @@ def test_a_server_that_cannot_reach_the_token_does_not_start_and_changes_nothing
 def test_doctor_signs_with_the_hsm_and_says_why_it_cannot(hsm: SoftHsm, tmp_path: Path) -> None:
     cli = CommandLine({"JETON_DATABASE__URL": f"sqlite:///{tmp_path}/jeton.db"}).with_variables(**hsm.settings, **SHORT)
     cli.text("keys", "rotate")
+    moving = cli.with_variables(DATABASE__URL=f"sqlite:///{tmp_path}/moving.db")
+    moving.with_variables(KEYS__STORE="database").text("keys", "rotate")
 
     assert cli.text("doctor", "--offline")
+    assert moving.text("doctor", "--offline")
     with hsm.unavailable():
-        found = json.loads(cli.run("doctor", "--offline", "--json").stdout)
-    failures = [it for it in found if it["level"] == "fail"]
+        results = [json.loads(it.run("doctor", "--offline", "--json").stdout) for it in (cli, moving)]
+    failures = [it for found in results for it in found if it["level"] == "fail"]
+    assert len(failures) == 2
     assert {it["check"] for it in failures} == {"signing keys"}
     assert all("no PKCS#11 token has the label" in it["message"] for it in failures)
 

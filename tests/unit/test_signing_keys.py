@@ -178,6 +178,9 @@ class Store:
         self.created += 1
         return StoredKey(f"{self.name}-{self.created}", algorithm, "{}", self.name, "a reference")
 
+    def check(self) -> None:
+        """Do nothing."""
+
     def open(self, stored: StoredKey) -> PrivateKey:
         self.opened.append(stored.kid)
         key: Any = SimpleNamespace(kid=stored.kid)

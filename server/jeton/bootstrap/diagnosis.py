@@ -25,7 +25,7 @@ from jeton.config.settings import Settings
 from jeton.config.sources import ConfigError, read_settings_file, settings_file
 from jeton.crypto.breached_passwords import BreachedPasswordsError
 from jeton.crypto.hashing_concurrency import hashing_concurrency, process_resources
-from jeton.crypto.key_stores import KeyStoreError
+from jeton.crypto.key_stores import KeyStoreError, KeyStores
 from jeton.crypto.master_key import MasterKeyError
 from jeton.outbound.client import OutboundClient
 from jeton.rules.key_lifecycle import KeyState, SigningKey
@@ -92,16 +92,19 @@ def _examine_signing_keys(settings: Settings, database: Database) -> Generator[F
     if keys:
         try:
             check_master_key(settings)
-            unusable = _unusable_keys(settings, database, keys)
+            stores = key_stores(settings, open_master_keys(settings, database))
+            unusable = _unusable_keys(stores, keys)
+            # A server whose keys move to another store creates one there when it starts.
+            stores.check()
         except (ConfigError, MasterKeyError, KeyStoreError) as error:
-            unusable = {"": str(error)}
+            unusable |= {"": str(error)}
     yield from check_signing_keys(keys, unusable, now, key_times(settings))
     return [key.kid for key in keys if key.is_published(now)]
 
 
-def _unusable_keys(settings: Settings, database: Database, keys: Collection[SigningKey]) -> dict[str, str]:
+def _unusable_keys(stores: KeyStores, keys: Collection[SigningKey]) -> dict[str, str]:
     """Return by `kid` why a private key cannot be opened here. Opening one that is on an HSM signs with it."""
-    stores, found = key_stores(settings, open_master_keys(settings, database)), {}
+    found = {}
     for key in keys:
         if key.state in (KeyState.ACTIVE, KeyState.NEXT):
             try:

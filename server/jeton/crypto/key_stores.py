@@ -48,6 +48,10 @@ class KeyStore(Protocol):
         """
         ...
 
+    def check(self) -> None:
+        """Raise KeyStoreError if the store cannot be used now."""
+        ...
+
     def open(self, stored: StoredKey) -> PrivateKey:
         """Open the key whose thumbprint is the stored `kid`. Raise MasterKeyError or KeyStoreError if it fails."""
         ...
@@ -73,6 +77,10 @@ class KeyStores:
     def create(self, algorithm: str, rsa_bits: int | None) -> StoredKey:
         """Create a key in the default store."""
         return self._default.create(algorithm, rsa_bits)
+
+    def check(self) -> None:
+        """Raise KeyStoreError if no key could be created in the default store now."""
+        self._default.check()
 
     def open(self, stored: StoredKey) -> PrivateKey:
         """Open the key in its store, once. Raise MasterKeyError or KeyStoreError if it fails."""

@@ -64,6 +64,10 @@ class Pkcs11Keys:
 
         return self._token.use(generate)
 
+    def check(self) -> None:
+        """Log in to the token. Raise KeyStoreError if that fails."""
+        self._token.use(lambda _: None)
+
     def open(self, stored: StoredKey) -> Pkcs11Key:
         """Open the key. Raise KeyStoreError if the token has no such key, or another one than is published."""
         key = Pkcs11Key(stored.kid, stored.algorithm, self._token, _identity_of(stored.kid))
