@@ -134,7 +134,7 @@ def test_clients_are_listed_in_order_of_client_id(cli: CommandLine) -> None:
 @pytest.mark.parametrize(
     ("words", "reason"),
     [
-        ("add web --public", "jeton client set"),
+        ("add web --public", "or give it a new secret with `jeton client rotate-secret`"),
         ("add caf\u00e9", "client_id must be 1 to 128 printable ASCII"),
         ("add a --scope=read --default-scope=write", "--default-scope"),
         ("add a --public --origin=http://a.example", "http://a.example "),

@@ -86,7 +86,7 @@ async def test_show_user_contains_number_of_live_sessions(cli: CommandLine, jeto
 @pytest.mark.parametrize(
     ("username", "email", "reason"),
     [
-        *(("carol" if "@" in it else it, it if "@" in it else None, "already")
+        *(("carol" if "@" in it else it, it if "@" in it else None, "or give it a new password with")
           for it in ("alice", "ALICE", "\uff21lice", "ALICE@example.com")),
         ("alice@example.com", "alice@example.com", "already"),
         ("alice", "bob@example.com", "already"),

@@ -55,7 +55,10 @@ def add(client_id: str, as_json: bool, settings: Settings, **options: Any) -> No
             added = _with_logo(connection, added, options)
             print_before_commit(describe(added) | ({"client_secret": secret} if secret else {}), as_json=as_json)
     except AlreadyExistsError as error:
-        raise CommandError(f"{error}: change it with `jeton client set`") from None
+        # Its secret may be lost: a shell has emptied the file that the output of this command was to go to.
+        raise CommandError(
+            f"{error}: change it with `jeton client set`, or give it a new secret with `jeton client rotate-secret`"
+        ) from None
 
 
 @client.command(name="set")

@@ -7,6 +7,7 @@ from typing import Any, Final
 import click
 
 from jeton.admin import users
+from jeton.admin.errors import AlreadyExistsError
 from jeton.bootstrap.from_settings import password_rules
 from jeton.cli.errors import CommandError
 from jeton.cli.options import configured, json_option, reading, transaction
@@ -64,10 +65,15 @@ def add(
     if password_stdin:
         users.check_password(password_rules(settings), password, username, email)
     password_hash = _hash(password, settings)
-    with transaction(settings) as (connection, now):
-        added = users.register(connection, now, username, email, roles, password_hash)
-        result = users.describe(added) | ({"password": password} if generate_password else {})
-        print_before_commit(result, as_json=as_json)
+    try:
+        with transaction(settings) as (connection, now):
+            added = users.register(connection, now, username, email, roles, password_hash)
+            result = users.describe(added) | ({"password": password} if generate_password else {})
+            print_before_commit(result, as_json=as_json)
+    except AlreadyExistsError as error:
+        raise CommandError(
+            f"{error}: change it with `jeton user set`, or give it a new password with `jeton user set-password`"
+        ) from None
 
 
 @user.command(name="set")
