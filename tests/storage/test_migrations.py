@@ -37,7 +37,7 @@ from jeton.storage.migrate import SchemaError, bring_up_to_date, migrate, migrat
 from jeton.storage.tables import metadata
 from jeton.storage.users import find_users, insert_user, load_users
 from support.lock_contention import PostgresqlContention
-from support.server_processes import run_jeton, wait_until
+from support.server_processes import free_port, run_jeton, wait_until
 
 ALL_TABLES = {*metadata.tables, "alembic_version"}
 REVISION = text("SELECT version_num FROM alembic_version")
@@ -265,7 +265,7 @@ def test_migration_does_not_wait_behind_a_long_transaction_with_all_requests_beh
 
 @pytest.mark.postgresql
 def test_an_empty_postgresql_is_refused_in_one_line_and_left_alone(empty_postgresql_url: str, tmp_path: Path) -> None:
-    done = run_jeton(tmp_path, empty_postgresql_url, "serve")
+    done = run_jeton(tmp_path, empty_postgresql_url, "serve", "--port", str(free_port()))
 
     assert done.returncode == 1
     assert "is empty" in done.stderr
