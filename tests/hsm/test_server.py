@@ -5,6 +5,7 @@ import json
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from shutil import copy
 from threading import Event
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from jeton.bootstrap.server import assemble
 from jeton.bootstrap.signing_keys import key_stores
+from jeton.config.settings import Settings
 from jeton.config.sources import ConfigError
 from jeton.crypto.key_stores import KeyStoreError
 from jeton.crypto.master_key import parse_master_keys
@@ -54,6 +56,36 @@ def rotate_when_ready(jeton: Running) -> None:
     jeton.clock.advance(AHEAD)
     jeton.rotation.request_rotation()
     jeton.shared_state.refresh()
+
+
+async def start_once(settings: Settings) -> None:
+    async with running(settings):
+        pass
+
+
+@pytest.fixture(scope="module")
+def first_keys(
+    empty_hsm: SoftHsm, sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[SoftHsm, Path]:
+    """A token and a database with the keys of the first start. Tests get copies: RSA keys take long to generate."""
+    folder = tmp_path_factory.mktemp("first-keys")
+    hsm, file = empty_hsm.copy(folder), Path(copy(sqlite_template, folder))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOFTHSM2_CONF", hsm.configuration)
+        asyncio.run(start_once(settings_for(f"sqlite:///{file}", **SHORT, **hsm.settings)))
+    return hsm, file
+
+
+@pytest.fixture
+def hsm(first_keys: tuple[SoftHsm, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SoftHsm:
+    made = first_keys[0].copy(tmp_path / "hsm")
+    monkeypatch.setenv("SOFTHSM2_CONF", made.configuration)
+    return made
+
+
+@pytest.fixture
+def sqlite_url(first_keys: tuple[SoftHsm, Path], tmp_path: Path) -> str:
+    return f"sqlite:///{copy(first_keys[1], tmp_path)}"
 
 
 @pytest.fixture
@@ -209,7 +241,7 @@ def test_a_server_that_cannot_reach_the_token_does_not_start_and_changes_nothing
 
 
 def test_doctor_signs_with_the_hsm_and_says_why_it_cannot(hsm: SoftHsm, tmp_path: Path) -> None:
-    cli = CommandLine({"JETON_DATABASE__URL": f"sqlite:///{tmp_path}/jeton.db"}).with_variables(**hsm.settings, **SHORT)
+    cli = CommandLine({"JETON_DATABASE__URL": f"sqlite:///{tmp_path}/new.db"}).with_variables(**hsm.settings, **SHORT)
     cli.text("keys", "rotate")
     moving = cli.with_variables(DATABASE__URL=f"sqlite:///{tmp_path}/moving.db")
     moving.with_variables(KEYS__STORE="database").text("keys", "rotate")

@@ -1,5 +1,6 @@
-"""SoftHSM with a token for a single test, used through PKCS#11 like any HSM."""
+"""SoftHSM with a token, used through PKCS#11 like any HSM."""
 
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,6 +41,11 @@ class SoftHsm:
         """Return the number of objects on the token."""
         return len(list(self.folder.glob("tokens/*/*.object"))) - len(list(self.folder.glob("tokens/*/token.object")))
 
+    def copy(self, folder: Path) -> "SoftHsm":
+        """Return a token in this folder, with the same keys."""
+        shutil.copytree(self.folder / "tokens", folder / "tokens")
+        return _configured(SoftHsm(self.module, folder))
+
     @contextmanager
     def unavailable(self) -> Iterator[None]:
         """Make the token unavailable until the end of the block."""
@@ -56,10 +62,14 @@ def soft_hsm(folder: Path) -> SoftHsm:
     """Return SoftHSM with an empty token."""
     tool = find_program("softhsm2-util", "softhsm2")
     module = next(file for it in _MODULES if (file := Path(it) / "libsofthsm2.so").is_file())
-    hsm = SoftHsm(str(module), folder)
     (folder / "tokens").mkdir(parents=True)
-    Path(hsm.configuration).write_text(f"directories.tokendir = {folder}/tokens\nlog.level = ERROR\n")
+    hsm = _configured(SoftHsm(str(module), folder))
     words = ["--init-token", "--free", "--label", LABEL, "--pin", PIN, "--so-pin", _SECURITY_OFFICER]
     environment = {"SOFTHSM2_CONF": hsm.configuration}
     subprocess.run([tool, *words], env=environment, check=True, capture_output=True, timeout=30)
+    return hsm
+
+
+def _configured(hsm: SoftHsm) -> SoftHsm:
+    Path(hsm.configuration).write_text(f"directories.tokendir = {hsm.folder}/tokens\nlog.level = ERROR\n")
     return hsm
