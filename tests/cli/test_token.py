@@ -1,6 +1,5 @@
 """jeton token inspect: content of tokens, and every reason why one is not active."""
 
-import base64
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from jeton.storage.clients import delete_client
 from jeton.storage.database import Database
 from jeton.storage.migrate import migrate
 from jeton.storage.tables import issued_identifiers
+from support.base64url import base64url
 from support.cli_runner import CommandLine
 from support.in_process_server import ISSUER, MASTER_KEY, App, Running, running, settings_for
 
@@ -46,7 +46,7 @@ async def login(cli: CommandLine, jeton: Running) -> Login:
 
 
 def encoded(part: Any) -> str:
-    return base64.urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=").decode()
+    return base64url(json.dumps(part).encode())
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,6 @@
 """A relying party as in the OpenID Foundation's suite: it sends alice to the server, and checks the responses."""
 
 import hashlib
-from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,6 +9,7 @@ import jwt
 from jwt.types import Options
 
 from support.authorization_codes import add_app
+from support.base64url import base64url
 from support.browsing import Browser, authorization_parameters
 from support.builders import CALLBACK
 from support.in_process_server import ISSUER, App, Running
@@ -94,7 +94,7 @@ class RelyingParty:
         options: Options = {"verify_exp": False, "verify_iat": False}
         claims = jwt.decode(token, key, ["RS256"], options, audience=self.app.client_id, issuer=ISSUER)
         digest = hashlib.sha256(tokens["access_token"].encode()).digest()[:16]
-        assert claims["at_hash"] == urlsafe_b64encode(digest).rstrip(b"=").decode()
+        assert claims["at_hash"] == base64url(digest)
         assert claims["iat"] <= self.jeton.clock.now() < claims["exp"]
         return dict(claims)
 

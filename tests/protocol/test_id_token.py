@@ -1,11 +1,11 @@
 """ID tokens in token responses, and as hints (OpenID Connect Core sections 2, 3.1.3, 12.2)."""
 
 import hashlib
-from base64 import urlsafe_b64encode
 
 import pytest
 
 from support.authorization_codes import add_app, sign_in
+from support.base64url import base64url
 from support.browsing import authorization_parameters, browser
 from support.in_process_server import ISSUER, Running
 from support.signing_keys import verified_id_token
@@ -32,7 +32,7 @@ async def test_redemption_with_openid_returns_an_id_token(jeton: Running) -> Non
         "auth_time": alice.browser_session.auth_time,
         "amr": ["pwd"],
         "nonce": "a nonce",
-        "at_hash": urlsafe_b64encode(digest).rstrip(b"=").decode(),
+        "at_hash": base64url(digest),
         "sid": claims["sid"],
     }
     assert alice.browser_session.browser_session_id not in claims["sid"]

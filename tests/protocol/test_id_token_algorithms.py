@@ -1,7 +1,6 @@
 """ID tokens of another algorithm than access tokens (OpenID Connect Core 15.1, Discovery section 3, ADR 0030)."""
 
 import hashlib
-from base64 import urlsafe_b64encode
 from typing import Any
 
 import jwt
@@ -9,6 +8,7 @@ import pytest
 
 from jeton.rules.key_lifecycle import PROPAGATION_SECONDS, KeyState
 from support.authorization_codes import SignedIn, add_app, redeem, sign_in
+from support.base64url import base64url
 from support.browsing import browser
 from support.in_process_server import App, Running, StartServer
 from support.signing_keys import (
@@ -74,7 +74,7 @@ async def test_each_client_has_id_tokens_of_its_algorithm_beside_other_access_to
     access_token = tokens["access_token"]
     assert (algorithm_of(access_token), algorithm_of(tokens["id_token"])) == ("ES256", algorithm)
     digest = hashlib.new("sha256" if octets == 16 else "sha512", access_token.encode()).digest()
-    expected = urlsafe_b64encode(digest[:octets]).rstrip(b"=").decode()
+    expected = base64url(digest[:octets])
     assert verified_id_token(jeton, tokens["id_token"])["at_hash"] == expected
     assert algorithm_of((await jeton.refreshed(app, tokens["refresh_token"]))["id_token"]) == algorithm
     assert await announced(jeton) == sorted({"RS256", "ES256", algorithm}, key=["RS256", "ES256", "EdDSA"].index)

@@ -17,6 +17,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from jeton.config.sources import ConfigError
 from jeton.crypto.client_certificates import canonical_name
 from jeton.oauth.tls_subjects import SAN_DNS, SAN_EMAIL, SAN_IP, SAN_URI, SUBJECT_DN
+from support.base64url import base64url
 from support.client_certificates import Certificate, authority, issue
 from support.in_process_server import ISSUER, PASSWORD, START, App, Running
 from support.remote_server import remote_server, response
@@ -26,7 +27,7 @@ CA = authority()
 DN = "CN=job,O=Example,C=NO"
 JOB = issue(DN, by=CA)
 OTHER = issue(DN, by=CA)
-JOB_THUMBPRINT = base64.urlsafe_b64encode(hashlib.sha256(JOB.der).digest()).decode().rstrip("=")
+JOB_THUMBPRINT = base64url(hashlib.sha256(JOB.der).digest())
 TLS, SELF_SIGNED = frozenset({"tls_client_auth"}), frozenset({"self_signed_tls_client_auth"})
 UNAUTHENTICATED = (401, "invalid_client")
 BehindProxy = Callable[..., Awaitable[Running]]

@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
+from support.base64url import base64url
 from support.in_process_server import START
 
 _DAY = 86400
@@ -49,7 +50,7 @@ class Certificate:
     def jwk(self) -> dict[str, object]:
         """The public key as a JWK that contains the certificate."""
         numbers = self.key.public_key().public_numbers()
-        x, y = (base64.urlsafe_b64encode(it.to_bytes(32)).rstrip(b"=").decode() for it in (numbers.x, numbers.y))
+        x, y = (base64url(it.to_bytes(32)) for it in (numbers.x, numbers.y))
         return {"kty": "EC", "crv": "P-256", "x": x, "y": y, "x5c": [base64.b64encode(self.der).decode()]}
 
 

@@ -1,6 +1,5 @@
 """Key pairs of clients, and the JWTs that clients sign with them."""
 
-import base64
 import json
 import secrets
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from typing import Any, Final
 from joserfc.jwk import ECKey, Key, OKPKey
 
 from jeton.crypto.algorithms import sign
+from support.base64url import base64url
 from support.in_process_server import ISSUER, Running
 from support.rsa_keys import RSA_KEYS
 
@@ -69,9 +69,6 @@ def as_parameters(assertion: str) -> dict[str, str]:
     return {"client_assertion_type": ASSERTION_TYPE, "client_assertion": assertion}
 
 
-def base64url(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
-
-
 def given(members: dict[str, Any]) -> dict[str, Any]:
+    """Return the members without those that are `...`, which a test leaves out."""
     return {name: value for name, value in members.items() if value is not ...}

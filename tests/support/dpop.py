@@ -1,6 +1,5 @@
 """DPoP keys and proofs of clients (RFC 9449 section 4.2)."""
 
-import base64
 import hashlib
 import itertools
 import json
@@ -10,6 +9,7 @@ from typing import Any, Final, Self
 from joserfc.jwk import ECKey, Key, OKPKey
 
 from jeton.crypto.algorithms import sign
+from support.base64url import base64url
 from support.in_process_server import ISSUER, START, ManualClock
 
 TOKEN_URL: Final = ISSUER + "/oauth/token"
@@ -52,8 +52,8 @@ class DpopKey:
 
     def signed(self, header: dict[str, Any], claims: dict[str, Any]) -> str:
         members = {"typ": "dpop+jwt", "alg": self.algorithm, "jwk": self.public_jwk(), **header}
-        signing_input = b".".join(_segment(part) for part in (members, claims))
-        return b".".join((signing_input, _base64url(sign(self.algorithm, signing_input, self.key)))).decode()
+        signing_input = f"{_segment(members)}.{_segment(claims)}"
+        return f"{signing_input}.{base64url(sign(self.algorithm, signing_input.encode(), self.key))}"
 
     def public_jwk(self) -> dict[str, Any]:
         members = ("kty", "crv", "x", "y")
@@ -66,12 +66,8 @@ class DpopKey:
 
 
 def hash_of(access_token: str) -> str:
-    return _base64url(hashlib.sha256(access_token.encode()).digest()).decode()
+    return base64url(hashlib.sha256(access_token.encode()).digest())
 
 
-def _segment(part: dict[str, Any]) -> bytes:
-    return _base64url(json.dumps({name: it for name, it in part.items() if it is not None}).encode())
-
-
-def _base64url(octets: bytes) -> bytes:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=")
+def _segment(part: dict[str, Any]) -> str:
+    return base64url(json.dumps({name: it for name, it in part.items() if it is not None}).encode())

@@ -6,6 +6,7 @@ import pytest
 
 from jeton.oauth.client_assertions import AssertionAudiences, assertion_rejection_reason, claimed_client_id
 from support.builders import NOW, client
+from support.client_keys import given
 from support.tables import rows
 
 ISSUER, TOKEN_ENDPOINT = "https://id.example", "https://id.example/oauth/token"
@@ -15,9 +16,6 @@ CLAIMS = {"iss": "web", "sub": "web", "aud": ISSUER, "exp": NOW + 60, "jti": "j"
 
 
 def reason(header: dict[str, Any], claims: dict[str, Any], **fields: Any) -> str | None:
-    def given(members: dict[str, Any]) -> dict[str, Any]:
-        return {name: value for name, value in members.items() if value is not ...}
-
     return assertion_rejection_reason(given(HEADER | header), given(CLAIMS | claims), client(**fields), AUDIENCES, NOW)
 
 

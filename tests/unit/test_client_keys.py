@@ -1,19 +1,19 @@
 """JWK Sets of clients: which are accepted, and which key a header names."""
 
-import base64
 from typing import Any
 
 import pytest
 
 from jeton.oauth.client_keys import MAX_KEYS, ClientKeysError, find_key, parse_client_keys
+from support.base64url import base64url
 from support.tables import rows
 
 
-def base64url(number: int) -> str:
-    return base64.urlsafe_b64encode(number.to_bytes((number.bit_length() + 7) // 8)).rstrip(b"=").decode()
+def number(value: int) -> str:
+    return base64url(value.to_bytes((value.bit_length() + 7) // 8))
 
 
-RSA: dict[str, Any] = {"kty": "RSA", "n": base64url(2**2047 + 1), "e": "AQAB", "kid": "rsa"}
+RSA: dict[str, Any] = {"kty": "RSA", "n": number(2**2047 + 1), "e": "AQAB", "kid": "rsa"}
 EC = {"kty": "EC", "crv": "P-256", "x": "A" * 43, "y": "A" * 43, "kid": "ec"}
 ED = {"kty": "OKP", "crv": "Ed25519", "x": "A" * 43, "kid": "ed"}
 
@@ -41,10 +41,10 @@ WITHOUT_EFFECT: list[dict[str, Any]] = [
 REFUSED: dict[str, list[list[Any]]] = {
     "private": [[RSA | {"d": "AQAB"}], [RSA | {"p": "AQAB"}], [ED | {"d": "AQAB"}]],
     "private or secret": [[{"kty": "oct", "k": "AQAB"}], [{"kty": "oct"}]],
-    "2048": [[RSA | {"n": base64url(2**bits + 1)}] for bits in (1023, 2046)],
-    "8192": [[RSA | {"n": base64url(2**8192 + 1)}]],
-    "odd": [[RSA | {"n": base64url(2**2047)}], [RSA | {"e": "AQAC"}]],
-    "65537": [[RSA | {"e": "Aw"}], [RSA | {"e": base64url(2**32 + 1)}]],
+    "2048": [[RSA | {"n": number(2**bits + 1)}] for bits in (1023, 2046)],
+    "8192": [[RSA | {"n": number(2**8192 + 1)}]],
+    "odd": [[RSA | {"n": number(2**2047)}], [RSA | {"e": "AQAC"}]],
+    "65537": [[RSA | {"e": "Aw"}], [RSA | {"e": number(2**32 + 1)}]],
     "base64url": [[RSA | {"n": it}] for it in (RSA["n"] + "=", "+" + RSA["n"][1:], 5)],
     "missing": [[{"kty": "RSA", "e": "AQAB"}], [{"kty": "EC", "crv": "P-256", "x": "A" * 43}]],
     "octets": [[EC | {"x": "A" * 42}], [ED | {"x": "A" * 44}]],

@@ -1,6 +1,5 @@
 """Signature and key of DPoP proofs (RFC 9449 section 4.2), and nonces (section 8)."""
 
-import base64
 import json
 from typing import Any
 
@@ -11,6 +10,7 @@ from jeton.crypto.dpop_nonces import DpopNonces
 from jeton.crypto.dpop_proof import MAX_PROOF_CHARACTERS, DpopProofError, ath_of, verify_proof
 from jeton.crypto.master_key import generate_master_key, parse_master_keys
 from jeton.crypto.single_use_digest import single_use_digest
+from support.base64url import base64url
 from support.dpop import DpopKey
 from support.rsa_keys import rsa_key
 from support.tables import rows
@@ -79,7 +79,7 @@ def test_each_member_of_the_header_is_checked(reason: str, header: dict[str, Any
 
 def _segments(proof: str, **replaced: bytes) -> str:
     parts = dict(zip(("header", "claims", "signature"), proof.split("."), strict=True))
-    encoded = {name: base64.urlsafe_b64encode(it).rstrip(b"=").decode() for name, it in replaced.items()}
+    encoded = {name: base64url(it) for name, it in replaced.items()}
     return ".".join((parts | encoded).values())
 
 

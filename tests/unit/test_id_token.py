@@ -1,6 +1,5 @@
 """ID token claims, and the digests in ID tokens."""
 
-import base64
 import hashlib
 
 import pytest
@@ -9,6 +8,7 @@ from jeton.crypto.id_token_hashes import at_hash_of, derive_session_id
 from jeton.frozen import replace
 from jeton.oauth.decisions import Issue
 from jeton.oauth.id_token import id_token_claims, signed_in_family
+from support.base64url import base64url
 from support.builders import NOW, client, family
 
 OPENID = frozenset({"openid", "read"})
@@ -54,7 +54,7 @@ def test_an_id_token_is_due_only_with_openid_and_after_an_authorization_request(
 def test_at_hash_is_the_left_half_of_the_algorithms_digest() -> None:
     for algorithm, name, octets in (("RS256", "sha256", 16), ("ES256", "sha256", 16), ("EdDSA", "sha512", 32)):
         left = hashlib.new(name, b"the token").digest()[:octets]
-        assert at_hash_of("the token", algorithm) == base64.urlsafe_b64encode(left).rstrip(b"=").decode()
+        assert at_hash_of("the token", algorithm) == base64url(left)
 
 
 @pytest.mark.requirement("OI29")

@@ -15,11 +15,7 @@ from jeton.crypto.master_key import (
     parse_master_keys,
     read_or_create_master_key,
 )
-
-
-def encoded(key: bytes) -> str:
-    return base64.urlsafe_b64encode(key).rstrip(b"=").decode()
-
+from support.base64url import base64url
 
 OLD, NEW = b"\xff" * 32, b"\x01" * 32
 OLD_ID, NEW_ID = MasterKeys([OLD]).newest, MasterKeys([NEW]).newest
@@ -35,7 +31,7 @@ def test_generated_key_is_32_random_bytes_in_base64url() -> None:
 
 @pytest.mark.parametrize("separator", [",", ", ", " ", "\n", "=\n"], ids=repr)
 def test_first_key_is_the_newest_and_all_are_usable(separator: str) -> None:
-    keys = parse_master_keys(encoded(NEW) + separator + encoded(OLD) + "=\n")
+    keys = parse_master_keys(base64url(NEW) + separator + base64url(OLD) + "=\n")
 
     assert keys.newest == NEW_ID
     assert OLD_ID in keys
@@ -49,11 +45,11 @@ def test_first_key_is_the_newest_and_all_are_usable(separator: str) -> None:
         pytest.param("", id="empty"),
         pytest.param(" , ", id="separators only"),
         pytest.param("correct horse battery staple", id="sentence"),
-        pytest.param(encoded(b"x" * 31), id="31 bytes"),
-        pytest.param(encoded(b"x" * 33), id="33 bytes"),
-        pytest.param(encoded(NEW)[:-1], id="cut"),
-        pytest.param(encoded(NEW) + ",short", id="second one malformed"),
-        pytest.param(encoded(OLD) + "," + encoded(NEW)[:-1], id="second one cut"),
+        pytest.param(base64url(b"x" * 31), id="31 bytes"),
+        pytest.param(base64url(b"x" * 33), id="33 bytes"),
+        pytest.param(base64url(NEW)[:-1], id="cut"),
+        pytest.param(base64url(NEW) + ",short", id="second one malformed"),
+        pytest.param(base64url(OLD) + "," + base64url(NEW)[:-1], id="second one cut"),
         pytest.param("\u00e9" * 43, id="not ASCII"),
         pytest.param(NEW.hex(), id="hexadecimal"),
     ],
@@ -62,7 +58,7 @@ def test_malformed_master_key_is_rejected_and_never_shown(text: str) -> None:
     with pytest.raises(MasterKeyError, match=r"secrets\.master_key") as refusal:
         parse_master_keys(text)
 
-    assert encoded(NEW)[:8] not in str(refusal.value) + repr(parse_master_keys(encoded(NEW)))
+    assert base64url(NEW)[:8] not in str(refusal.value) + repr(parse_master_keys(base64url(NEW)))
 
 
 def test_derived_key_depends_only_on_master_key_and_purpose() -> None:

@@ -17,6 +17,7 @@ from jeton.crypto.sealed_keys import SealedKeys
 from jeton.crypto.signed_jwt import Signer, VerifiedToken, Verifier, unverified_parts
 from jeton.frozen import replace
 from jeton.rules.key_lifecycle import StoredKey
+from support.base64url import base64url
 
 OLD, NEW = MasterKeys([b"m" * 32]), MasterKeys([b"n" * 32])
 BOTH = MasterKeys([b"n" * 32, b"m" * 32])
@@ -42,10 +43,6 @@ def decoded(text: str) -> bytes:
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
-def encoded(octets: bytes) -> str:
-    return base64.urlsafe_b64encode(octets).rstrip(b"=").decode()
-
-
 def public(stored: StoredKey) -> dict[str, Any]:
     return dict(json.loads(stored.public_jwk))
 
@@ -69,12 +66,12 @@ def test_changed_signature_other_type_and_other_algorithm_are_rejected(stored: S
     octets = decoded(signature)
 
     for changed in (bytes([octets[0] ^ 1, *octets[1:]]), octets[:-1], octets + b"\0", b"\0" * len(octets), b""):
-        assert verifier.verify(f"{head}.{body}.{encoded(changed)}") is None
+        assert verifier.verify(f"{head}.{body}.{base64url(changed)}") is None
     assert verifier.verify(Signer(private).sign(CLAIMS, "statuslist+jwt")) is None
     for claimed in ("RS256", "ES256", "EdDSA", "Ed25519", "none"):
         header = json.dumps({"typ": "at+jwt", "alg": claimed, "kid": stored.kid}, separators=(",", ":"))
-        signed = f"{encoded(header.encode())}.{body}"
-        token = f"{signed}.{encoded(private.sign(signed.encode()))}"
+        signed = f"{base64url(header.encode())}.{body}"
+        token = f"{signed}.{base64url(private.sign(signed.encode()))}"
         assert (verifier.verify(token) is not None) is (claimed == stored.algorithm)
 
 
