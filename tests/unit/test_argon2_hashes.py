@@ -31,7 +31,8 @@ def library_accepts(text: str, password: bytes = PASSWORD) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("kind", "version", "costs"), list(product(Type, (0x10, 0x13), ((1, 8, 1), (3, 64, 4), (1, 47104, 1))))
+    ("kind", "version", "costs"),
+    [*product(Type, (0x10, 0x13), ((1, 8, 1), (3, 64, 4))), (Type.ID, 0x13, (1, 47104, 1))],
 )
 def test_hash_is_that_of_the_library(kind: Type, version: int, costs: tuple[int, int, int]) -> None:
     parameters = Parameters(kind, version, 16, 32, *costs)
