@@ -87,6 +87,8 @@ def _cheap_servers() -> Iterator[None]:
         patch.setattr(database_module, "create_engine", SharedCacheEngines())
         patch.setattr(database_module, "_SQLITE_PRAGMAS", (*pragmas, "synchronous=OFF"))
         patch.setattr("jeton.http.dispatch.DEADLINE_SECONDS", 60)
+        # Tests deliver logout tokens themselves: `support.logout_receiver.deliver`.
+        patch.setattr("jeton.background.logout_delivery._POLL_SECONDS", 3600)
         # It searches for a package that is not installed, at each request.
         patch.setattr("httpx2._transports.asgi.create_event", asyncio.Event)
         # It reads the certificates of all authorities, for each client.

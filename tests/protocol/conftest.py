@@ -63,7 +63,6 @@ async def nodes(
         url = shared.url
     settings = settings_for(url, **getattr(request.module, "SETTINGS", {}))
     with configured_for(url), pytest.MonkeyPatch.context() as patch:
-        patch.setattr("jeton.background.logout_delivery._POLL_SECONDS", 3600)  # tests deliver logout tokens themselves
         async with running(settings) as node, running(settings) as other:
             patch.setattr("jeton.cli.options.Clock", lambda: node.clock)
             yield node, other

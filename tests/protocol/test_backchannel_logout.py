@@ -21,11 +21,6 @@ from support.signing_keys import verified_id_token
 NEW_PASSWORD = "a sentence nobody else has ever typed"
 
 
-@pytest.fixture(autouse=True)
-def _delivered_on_demand_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jeton.background.logout_delivery._POLL_SECONDS", 3600)
-
-
 @dataclass
 class SignedIn:
     """Alice is signed in to two apps: `shop` and `quiet`, which has registered no address."""

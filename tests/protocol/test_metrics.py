@@ -82,10 +82,7 @@ async def test_limits_and_full_queues_are_counted(jeton: Running, app: App, monk
     assert value_of("jeton_refusals_total", error="temporarily_unavailable", reason="HashingBusyError") >= 1
 
 
-async def test_attempts_to_deliver_logout_tokens_are_counted_by_outcome(
-    jeton: Running, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("jeton.background.logout_delivery._POLL_SECONDS", 3600)
+async def test_attempts_to_deliver_logout_tokens_are_counted_by_outcome(jeton: Running) -> None:
     before = {state: value_of("jeton_logout_attempts_total", outcome=state) for state in STATES}
     for status, client in (("200 OK", "delivers"), ("503 Busy", "waits"), ("400 Bad Request", "refuses")):
         async with logout_receiver(status) as receiver:

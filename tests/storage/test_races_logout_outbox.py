@@ -15,11 +15,6 @@ CLIENTS = [f"client{number}" for number in range(10)]
 ROUNDS = 10
 
 
-@pytest.fixture(autouse=True)
-def _delivered_on_demand_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jeton.background.logout_delivery._POLL_SECONDS", 3600)
-
-
 @pytest.mark.requirement("LO23", "O16")
 async def test_two_senders_deliver_each_logout_once(nodes: Nodes) -> None:
     async with logout_receiver() as receiver:
