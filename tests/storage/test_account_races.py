@@ -14,6 +14,7 @@ from support.stored_sessions import count_open_sessions, sid_of
 
 pytestmark = pytest.mark.requirement("O03", "O04", "I09", "O16")
 
+ROUNDS = 10
 # Ends the sessions of a user, whose tokens are those of one of them.
 End = Callable[[Running, User, dict[str, Any]], Awaitable[httpx2.Response | None]]
 
@@ -29,20 +30,18 @@ def end_sessions(node: Running, _: User, tokens: dict[str, Any]) -> Awaitable[ht
 
 
 CHANGED = pytest.param(
-    lambda node, _, tokens: node.change_password(tokens["access_token"], PASSWORD[::-1]), 10, id="password changed"
+    lambda node, _, tokens: node.change_password(tokens["access_token"], PASSWORD[::-1]), id="password changed"
 )
 BY_AN_OPERATOR = (
-    pytest.param(lambda _node, user, _tokens: set_password(user.username), 10, id="password set"),
-    pytest.param(lambda _node, user, _tokens: disable_user(user.username), 10, id="user disabled"),
+    pytest.param(lambda _node, user, _tokens: set_password(user.username), id="password set"),
+    pytest.param(lambda _node, user, _tokens: disable_user(user.username), id="user disabled"),
 )
 
 
-@pytest.mark.parametrize(("end", "rounds"), [*BY_AN_OPERATOR, CHANGED])
-async def test_no_login_by_the_old_password_survives(
-    nodes: Nodes, contention: Contention, end: End, rounds: int
-) -> None:
+@pytest.mark.parametrize("end", [*BY_AN_OPERATOR, CHANGED])
+async def test_no_login_by_the_old_password_survives(nodes: Nodes, contention: Contention, end: End) -> None:
     app = nodes[0].add_client(scope=frozenset({"account"}))
-    for number in range(rounds):
+    for number in range(ROUNDS):
         user = nodes[0].add_user(f"user{number}")
         tokens = await nodes[0].log_in(app, user.username)
         logging_in = nodes[1].token(app, grant_type="password", username=user.username, password=PASSWORD)
@@ -61,18 +60,16 @@ async def test_no_login_by_the_old_password_survives(
 
 
 @pytest.mark.parametrize(
-    ("end", "rounds"),
+    "end",
     [
         *BY_AN_OPERATOR,
-        pytest.param(lambda *_: revoke_all_sessions(), 10, id="all sessions ended"),
-        pytest.param(end_sessions, 10, id="sessions ended by the user"),
+        pytest.param(lambda *_: revoke_all_sessions(), id="all sessions ended"),
+        pytest.param(end_sessions, id="sessions ended by the user"),
     ],
 )
-async def test_no_session_that_is_being_refreshed_survives(
-    nodes: Nodes, contention: Contention, end: End, rounds: int
-) -> None:
+async def test_no_session_that_is_being_refreshed_survives(nodes: Nodes, contention: Contention, end: End) -> None:
     app = nodes[0].add_client(scope=frozenset({"account"}))
-    for number in range(rounds):
+    for number in range(ROUNDS):
         user = nodes[0].add_user(f"user{number}")
         here, there = await nodes[0].log_in(app, user.username), await nodes[0].log_in(app, user.username)
         token = there["refresh_token"]
