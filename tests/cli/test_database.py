@@ -44,7 +44,7 @@ async def test_copy_is_refused_while_a_server_runs(
     assert "is in use: stop all servers" in cli.refused("database", "copy", *urls)
 
 
-def test_master_key_is_that_of_the_settings_or_of_the_target_and_otherwise_told(
+def test_copy_names_the_master_key_that_is_configured_nowhere(
     cli: CommandLine, urls: tuple[str, str], tmp_path: Path
 ) -> None:
     without = cli.with_variables(SECRETS__MASTER_KEY="")

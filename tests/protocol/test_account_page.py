@@ -56,7 +56,7 @@ async def test_signing_out_ends_the_session_and_says_so(jeton: Running, visitor:
     assert not await visitor.is_signed_in()
 
 
-async def test_a_user_who_is_signed_in_is_not_told_otherwise(visitor: Browser) -> None:
+async def test_signed_out_page_redirects_a_signed_in_user_to_the_account_page(visitor: Browser) -> None:
     await visitor.get("/signed-out")
 
     assert visitor.path == "/me"

@@ -81,7 +81,7 @@ async def test_a_lost_answer_is_repeated_byte_for_byte_with_its_idempotency_key(
 
 
 @pytest.mark.requirement("CO01", "CO13")
-async def test_expired_unknown_and_malformed_codes_are_answered_alike(jeton: Running) -> None:
+async def test_expired_unknown_and_malformed_codes_get_the_same_answer(jeton: Running) -> None:
     app, alice = add_app(jeton), sign_in(jeton)
     code = await alice.code(app)
     late = await alice.code(app)

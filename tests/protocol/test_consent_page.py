@@ -31,7 +31,7 @@ async def test_consent_applies_to_its_resource_and_is_extended(jeton: Running, v
 
 
 @pytest.mark.requirement("CN04")
-async def test_denial_tells_the_client_and_stores_nothing(jeton: Running, visitor: Browser) -> None:
+async def test_denial_is_reported_to_the_client_and_stores_nothing(jeton: Running, visitor: Browser) -> None:
     app = add_app(jeton)
     await visitor.sign_in_to(app)
     await visitor.decide("deny")

@@ -144,7 +144,7 @@ async def test_cookie_of_one_app_is_useless_for_another(jeton: Running, app: App
 
 
 @pytest.mark.requirement("BB07", "BB17")
-async def test_session_endpoint_tells_who_is_signed_in_and_shows_no_token(jeton: Running, app: App) -> None:
+async def test_session_endpoint_returns_the_signed_in_user_and_no_token(jeton: Running, app: App) -> None:
     cookie = await log_in(jeton, app)
 
     found = await session(jeton, app, cookie)

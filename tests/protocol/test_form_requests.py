@@ -198,7 +198,7 @@ def test_repeatable_parameter_is_a_list(name: str, values: str, expected: str) -
         ),
     ],
 )
-def test_form_in_a_charset_that_encodes_ascii_alike_is_accepted(content_type: str) -> None:
+def test_form_in_an_ascii_compatible_charset_is_accepted(content_type: str) -> None:
     check_media_type(content_type)
 
 

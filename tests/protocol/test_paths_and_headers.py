@@ -107,7 +107,9 @@ async def one_response_of_each_kind(jeton: Running) -> dict[str, httpx2.Response
 
 @pytest.mark.requirement("A08", "O11", "O12", "O15")
 @pytest.mark.parametrize("issuer", ["https://id.example", "http://127.0.0.1:8000"])
-async def test_every_response_has_the_security_headers_and_tells_nothing_else(start: StartServer, issuer: str) -> None:
+async def test_every_response_has_the_security_headers_and_reveals_nothing_else(
+    start: StartServer, issuer: str
+) -> None:
     responses = await one_response_of_each_kind(await start(SERVER__ISSUER=issuer))
 
     for kind, response in responses.items():

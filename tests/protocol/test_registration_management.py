@@ -181,7 +181,7 @@ async def test_deletion_ends_the_client_its_tokens_and_its_sessions_at_once(node
 
 @pytest.mark.both_databases
 @pytest.mark.requirement("DR12", "DR16", "A54")
-async def test_wrong_tokens_and_clients_that_are_not_there_are_refused_alike(node: Running, registered: Answer) -> None:
+async def test_wrong_tokens_and_unknown_clients_get_the_same_refusal(node: Running, registered: Answer) -> None:
     other = (await node.http.post(REGISTER, json=METADATA)).json()
     shared = (await node.http.post(REGISTER, json={**METADATA, "token_endpoint_auth_method": "none"})).json()
     node.add_client("web")

@@ -84,7 +84,7 @@ async def test_many_requests_at_once_need_one_small_cookie(jeton: Running, visit
 
 
 @pytest.mark.requirement("PG10")
-async def test_wrong_password_shows_the_form_again_and_tells_nothing(jeton: Running, visitor: Browser) -> None:
+async def test_wrong_password_shows_the_form_again_and_reveals_nothing(jeton: Running, visitor: Browser) -> None:
     await visitor.authorize(add_app(jeton))
     for username in ("alice", "nobody"):
         page = await visitor.sign_in(username, "wrong")

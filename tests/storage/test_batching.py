@@ -73,7 +73,7 @@ async def first(work: Work, batcher: IntBatcher) -> Caller:
     return caller
 
 
-async def test_thread_starts_with_the_first_item_or_its_caller_is_told(
+async def test_thread_starts_with_the_first_item_or_its_caller_gets_the_error(
     batcher: IntBatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:

@@ -35,7 +35,7 @@ def test_plain_http_is_for_loopback_in_development() -> None:
     assert [it for it in LOOPBACK + others if is_document_url(it, loopback=True)] == LOOPBACK
 
 
-def test_host_stands_for_the_client() -> None:
+def test_host_identifies_the_client() -> None:
     hosts = {
         DOCUMENT: ("app.example", "app.example"),
         "https://app.example:8443/client": ("app.example:8443", "app.example"),

@@ -97,6 +97,6 @@ def test_password_changes_only_if_the_user_is_as_when_the_old_one_was_verified()
         assert change(stored) == Deny(ErrorCode.INVALID_GRANT, "user_disabled_or_changed", sub="u_1")
 
 
-def test_profile_of_a_user_who_is_disabled_or_gone_is_not_changed() -> None:
+def test_profile_of_a_disabled_or_deleted_user_is_not_changed() -> None:
     for stored in (None, replace(ALICE, disabled=True)):
         assert change_profile(stored, {"name": "Al"}, NOW) == Deny(ErrorCode.LOGIN_REQUIRED, "user_disabled")

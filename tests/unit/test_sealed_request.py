@@ -41,7 +41,7 @@ def test_sealed_value_opens_to_what_was_sealed_until_it_expires(interaction: Int
 
 
 @pytest.mark.requirement("F08", "RA23")
-def test_sealed_value_tells_nothing_is_new_each_time_and_is_not_compressed() -> None:
+def test_sealed_value_reveals_nothing_differs_each_time_and_is_not_compressed() -> None:
     parts = [decoded(it) for it in SECRET.split(".")]
 
     assert SEALED.seal(INTERACTION) != SECRET
