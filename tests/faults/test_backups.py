@@ -162,7 +162,7 @@ async def test_a_point_in_time_is_restored_and_a_token_of_the_lost_time_is_recog
         assert replayed.json()["error"] == "invalid_grant"
 
 
-async def test_a_database_moves_from_sqlite_to_postgresql(operator: Operator, tmp_path: Path) -> None:
+async def test_a_database_moves_from_sqlite_to_postgresql(operator: Operator) -> None:
     (operator.cluster.folder / "var").mkdir()
     old = f"sqlite:///{operator.cluster.folder}/var/jeton.db"
     database = Database(old)

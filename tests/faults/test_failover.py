@@ -64,7 +64,7 @@ async def test_a_change_of_leader_loses_no_session_and_spends_no_token_twice(
             assert_nothing_lost_or_doubled(cluster.url, load.sessions)
 
 
-def test_commands_of_the_document_work(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_commands_of_the_document_work(tmp_path: Path) -> None:
     """They run in a checkout, with a separate cluster."""
     (tmp_path / "config").symlink_to(ROOT / "config")
     end = "trap '{ kill $(jobs -p); wait; } 2> /dev/null || true' EXIT"

@@ -14,9 +14,7 @@ EXPORTERS = {"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "none",
 
 
 @pytest.mark.timeout(240)  # three programs and four workers are started
-def test_workers_send_their_spans_after_a_restart_by_sighup_and_at_their_end(
-    current_sqlite_template: Path, tmp_path: Path
-) -> None:
+def test_workers_send_their_spans_after_a_restart_by_sighup_and_at_their_end(tmp_path: Path) -> None:
     server = ServerProcess(
         free_port(),
         tmp_path,

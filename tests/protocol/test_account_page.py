@@ -46,7 +46,7 @@ async def test_page_shows_profile_browsers_and_apps_and_a_known_address_leads_to
 
 
 @pytest.mark.requirement("LO07")
-async def test_signing_out_ends_the_session_and_says_so(jeton: Running, visitor: Browser) -> None:
+async def test_signing_out_ends_the_session_and_says_so(visitor: Browser) -> None:
     await visitor.get("/me")
     form = visitor.form("/sign-out")
     response = await visitor.http.post(form.action, data=form.fields)
@@ -117,7 +117,7 @@ async def _browser_sessions(node: Running, username: str) -> list[str]:
 @pytest.mark.parametrize(
     "path", ["/sign-out", "/me/profile", "/me/password", "/me/browsers/end", "/me/sessions/end", "/me/apps/end"]
 )
-async def test_form_without_the_right_token_is_refused(jeton: Running, visitor: Browser, path: str) -> None:
+async def test_form_without_the_right_token_is_refused(visitor: Browser, path: str) -> None:
     for form in ({}, {"form_token": "0" * 64}):
         response = await visitor.post(path, {"client_id": "app", **form})
         assert response.status_code == 400
@@ -138,7 +138,7 @@ async def test_withdrawal_from_an_app_that_has_nothing_is_not_recorded(jeton: Ru
 
 
 @pytest.mark.requirement("SE05")
-async def test_form_of_another_site_is_refused_even_with_the_right_token(jeton: Running, visitor: Browser) -> None:
+async def test_form_of_another_site_is_refused_even_with_the_right_token(visitor: Browser) -> None:
     response = await visitor.submit_on("/me", "/sign-out", {"Sec-Fetch-Site": "same-site"})
     assert response.status_code == 403
 

@@ -147,7 +147,7 @@ def test_of_processes_that_publish_a_key_of_another_algorithm_one_does(
 
 
 @pytest.mark.requirement("OI24")
-def test_rs256_is_published_for_id_tokens_no_later_than_what_replaces_it(database: Database, database_url: str) -> None:
+def test_rs256_is_published_for_id_tokens_no_later_than_what_replaces_it(database_url: str) -> None:
     with process(database_url) as rotation:
         after = rotation.ensure_key_types()
 
