@@ -28,7 +28,6 @@ from jeton.admin.database_copy import TABLES, CopyReport, copy_database
 from jeton.admin.errors import AdminError
 from jeton.background import maintenance, shared_state
 from jeton.crypto.master_key import MasterKeyError, generate_master_key, parse_master_keys
-from jeton.rules.key_lifecycle import SigningKey
 from jeton.storage import database as database_module
 from jeton.storage import exclusive_use as exclusive_use_module
 from jeton.storage import table_copy
@@ -36,10 +35,10 @@ from jeton.storage.column_types import JsonObject, ScopeByResource, Words, WordS
 from jeton.storage.database import Database, StorageUnavailableError
 from jeton.storage.exclusive_use import DatabaseInUseError, exclusive_use
 from jeton.storage.migrate import SchemaError, bring_up_to_date, migrate
-from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.tables import consents, status_counter, users
 from jeton.storage.write_probe import accepts_writes
 from support.in_process_server import MASTER_KEY, running, settings_for
+from support.signing_keys import all_stored_keys
 
 OpenDatabase = Callable[[str], Database]
 # Each kind of database sorts these differently, unless it compares bytes.
@@ -310,18 +309,13 @@ def test_nothing_writes_to_a_database_that_is_being_copied(new_database: OpenDat
 # Master keys.
 
 
-def signing_keys_of(database: Database) -> list[SigningKey]:
-    with database.read() as connection:
-        return load_signing_keys(connection)
-
-
 async def test_sessions_continue_at_a_server_on_the_copy(new_database: OpenDatabase) -> None:
     source, target = new_database("sqlite"), new_database("sqlite")
     urls = [it.url.render_as_string() for it in (source, target)]
     async with running(settings_for(urls[0])) as server:
         app, _ = server.add_client(), server.add_user()
         token = (await server.log_in(app))["refresh_token"]
-        keys = signing_keys_of(server.database)
+        keys = all_stored_keys(server.database)
 
     other = parse_master_keys(generate_master_key())
     with pytest.raises(MasterKeyError, match="sessions depend on master key"):
@@ -331,7 +325,7 @@ async def test_sessions_continue_at_a_server_on_the_copy(new_database: OpenDatab
 
     assert report.master_key_ids == {parse_master_keys(MASTER_KEY).newest}
     async with running(settings_for(urls[1])) as server:
-        assert signing_keys_of(server.database) == keys
+        assert all_stored_keys(server.database) == keys
         await server.refreshed(app, token)
 
 

@@ -22,10 +22,9 @@ from jeton.crypto.master_key import parse_master_keys
 from jeton.crypto.pkcs11_keys import Pkcs11Key, Pkcs11Keys
 from jeton.rules.key_lifecycle import ACCESS_TOKENS, PROPAGATION_SECONDS, KeyState, SigningKey, StoredKey
 from jeton.storage.database import Database
-from jeton.storage.signing_keys import load_signing_keys
 from support.cli_runner import CommandLine
 from support.in_process_server import MASTER_KEY, Running, running, settings_for
-from support.signing_keys import new_token, stored_keys
+from support.signing_keys import all_stored_keys, new_token, stored_keys
 from support.softhsm import PIN, SoftHsm
 
 AHEAD = 86400
@@ -229,14 +228,12 @@ async def test_a_slow_token_delays_only_requests_that_need_a_signature(
 
 def test_a_server_that_cannot_reach_the_token_does_not_start_and_changes_nothing(hsm: SoftHsm, sqlite_url: str) -> None:
     database = Database(sqlite_url)
-    with database.read() as connection:
-        before = load_signing_keys(connection)
+    before = all_stored_keys(database)
 
     with pytest.raises(KeyStoreError, match=r"refused the PIN .* correct pkcs11\.pin and restart"):
         assemble(settings_for(sqlite_url, **{**hsm.settings, "PKCS11__PIN": "not this one"}))
 
-    with database.read() as connection:
-        assert load_signing_keys(connection) == before
+    assert all_stored_keys(database) == before
     database.close()
 
 

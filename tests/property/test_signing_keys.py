@@ -33,9 +33,9 @@ from jeton.crypto.signed_jwt import Signer
 from jeton.keys.key_rotation import KeyRotation
 from jeton.rules.key_lifecycle import ACCESS_TOKENS, STALE_SECONDS, KeyChangeRefusedError, KeyState, SigningKey
 from jeton.storage.database import Database, StorageUnavailableError
-from jeton.storage.signing_keys import load_signing_keys
 from support.in_process_server import MASTER_KEY, START, ManualClock, settings_for
 from support.rsa_keys import RSA_KEYS
+from support.signing_keys import all_stored_keys
 
 ACCESS: Final = 30
 MAX_AGE: Final = 20
@@ -255,8 +255,7 @@ class KeysMachine(RuleBasedStateMachine):
                 self.early[key.kid] = key.created_at
 
     def stored(self) -> list[SigningKey]:
-        with self.database.read() as connection:
-            return load_signing_keys(connection)
+        return all_stored_keys(self.database)
 
     def running(self) -> list[Node]:
         return [node for node in self.nodes if node is not None]

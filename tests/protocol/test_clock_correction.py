@@ -8,9 +8,9 @@ import pytest
 from jeton.rules.attempts import RateLimited
 from jeton.rules.key_lifecycle import PROPAGATION_SECONDS
 from jeton.rules.key_series import active_and_next
-from jeton.storage.signing_keys import load_signing_keys
 from support.in_process_server import START, Running, StartServer
 from support.sessions import Session, new_session
+from support.signing_keys import all_stored_keys
 from support.status_lists import reference, status_list
 
 HOUR = 3600
@@ -69,8 +69,7 @@ async def test_restarted_server_is_ready_once_every_server_publishes_the_key(
 async def test_timestamps_of_signing_keys_are_corrected(jeton: Running) -> None:
     correct(jeton, HOUR)
 
-    with jeton.database.read() as connection:
-        active, following = active_and_next(load_signing_keys(connection))
+    active, following = active_and_next(all_stored_keys(jeton.database))
     assert (active.created_at, active.activated_at, following.created_at, following.ready_at) == (START - HOUR,) * 4
 
 

@@ -21,10 +21,10 @@ from jeton.rules.key_lifecycle import ACCESS_TOKENS, KeyChangeRefusedError, KeyS
 from jeton.rules.key_series import active_and_next
 from jeton.storage.clients import insert_client, update_client
 from jeton.storage.database import Database
-from jeton.storage.signing_keys import insert_signing_keys, load_signing_keys
+from jeton.storage.signing_keys import insert_signing_keys
 from jeton.storage.tables import signing_keys
 from support.in_process_server import MASTER_KEY, START, ManualClock, settings_for
-from support.signing_keys import replace_by_ecdsa_keys
+from support.signing_keys import all_stored_keys, replace_by_ecdsa_keys
 
 PROCESSES = 4
 CENTURY = 100 * 366 * 86400
@@ -47,16 +47,11 @@ def process(url: str, later: int = CENTURY, algorithm: str = "ES256") -> Iterato
     database.close()
 
 
-def stored(database: Database) -> list[SigningKey]:
-    with database.read() as connection:
-        return load_signing_keys(connection)
-
-
 @pytest.fixture
 def keys(database: Database, database_url: str) -> list[SigningKey]:
     """An active and a next key, both of access tokens and of ID tokens."""
     replace_by_ecdsa_keys(database_url)
-    return stored(database)
+    return all_stored_keys(database)
 
 
 def change_concurrently(url: str, keys: list[SigningKey], change: Change, algorithm: str = "ES256") -> int:
@@ -86,7 +81,7 @@ def test_the_database_rejects_a_second_key_in_the_same_state(
     with pytest.raises(IntegrityError), database.write() as connection:
         insert_signing_keys(connection, [second])
 
-    assert stored(database) == keys
+    assert all_stored_keys(database) == keys
 
 
 @pytest.mark.requirement("OI24")
@@ -96,7 +91,7 @@ def test_of_servers_that_start_for_the_first_time_one_makes_the_keys(database: D
 
     change_concurrently(database_url, [], lambda rotation, _: rotation.ensure_key_types())
 
-    assert Counter((key.series, key.algorithm, key.state) for key in stored(database)) == FIRST_KEYS
+    assert Counter((key.series, key.algorithm, key.state) for key in all_stored_keys(database)) == FIRST_KEYS
 
 
 def revoke_active(rotation: KeyRotation, keys: list[SigningKey]) -> None:
@@ -119,7 +114,7 @@ def test_of_processes_that_replace_the_active_keys_one_does(
     """`replaced` is the state of the active keys afterwards."""
     assert change_concurrently(database_url, keys, change) == refused
 
-    after = stored(database)
+    after = all_stored_keys(database)
     replaced_keys = {(it, it if it != ACCESS_TOKENS else "ES256", replaced): 1 for it in (ACCESS_TOKENS, "RS256")}
     assert Counter((key.series, key.algorithm, key.state) for key in after) == FIRST_KEYS | replaced_keys
     by_kid = {key.kid: key.state for key in after}
@@ -140,9 +135,9 @@ def test_of_processes_that_publish_a_key_of_another_algorithm_one_does(
 ) -> None:
     change_concurrently(database_url, keys, change, algorithm)
 
-    after = [key for key in stored(database) if key not in keys]
+    after = [key for key in all_stored_keys(database) if key not in keys]
     assert [(key.series, key.algorithm, key.state) for key in after] == [(*new, KeyState.NEXT)]
-    gone = {key.series for key in keys if key not in stored(database)}
+    gone = {key.series for key in keys if key not in all_stored_keys(database)}
     assert gone == ({ACCESS_TOKENS} if algorithm == "EdDSA" else set())
 
 
@@ -167,7 +162,7 @@ def test_a_client_s_lifetime_and_how_long_the_key_is_kept_are_written_together(
         if updated is not None:
             update_client(connection, "web", lifetimes={"access_seconds": updated})
 
-    assert active_and_next(stored(database))[0].longest_seconds == expected
+    assert active_and_next(all_stored_keys(database))[0].longest_seconds == expected
 
 
 @pytest.mark.usefixtures("keys")

@@ -14,12 +14,12 @@ from jeton.crypto.master_key import generate_master_key, parse_master_keys
 from jeton.crypto.refresh_token import RefreshTokens, parse_refresh_token
 from jeton.crypto.sealed_keys import SealedKeys
 from jeton.storage.database import Database
-from jeton.storage.signing_keys import load_signing_keys
 from jeton.storage.tables import metadata
 from support.builders import CALLBACK
 from support.cli_runner import CommandLine
 from support.in_process_server import MASTER_KEY, PASSWORD, App, Running, StartServer, running, settings_for
 from support.server_processes import environment
+from support.signing_keys import all_stored_keys
 from support.stored_sessions import sid_of, stored_family
 
 PRIVATE_MEMBERS = ("d", "p", "q", "dp", "dq", "qi")
@@ -106,10 +106,8 @@ async def test_no_token_of_registration_is_stored(start: StartServer) -> None:
 
 @pytest.mark.requirement("O14", "A50")
 async def test_no_private_key_and_no_master_key_is_stored(jeton: Running) -> None:
-    with jeton.database.read() as connection:
-        keys = load_signing_keys(connection)
     sealed = SealedKeys(parse_master_keys(MASTER_KEY))
-    private = [sealed.open(key).key.as_dict(private=True) for key in keys]
+    private = [sealed.open(key).key.as_dict(private=True) for key in all_stored_keys(jeton.database)]
     secrets = {f"{name} of key {at}": str(it[name]) for at, it in enumerate(private) for name in PRIVATE_MEMBERS}
 
     assert stored_of({**secrets, "master key": MASTER_KEY, "PEM": "PRIVATE KEY"}, jeton.database) == []

@@ -48,9 +48,13 @@ def revoke_key(jeton: Running, kid: str) -> dict[KeyState, str]:
     return by_state(keys)
 
 
+def all_stored_keys(database: Database) -> list[SigningKey]:
+    with database.read() as connection:
+        return load_signing_keys(connection)
+
+
 def stored_keys(jeton: Running, series: str = ACCESS_TOKENS) -> list[SigningKey]:
-    with jeton.database.read() as connection:
-        return [key for key in load_signing_keys(connection) if key.series == series]
+    return [key for key in all_stored_keys(jeton.database) if key.series == series]
 
 
 def by_state(keys: list[SigningKey], series: str = ACCESS_TOKENS) -> dict[KeyState, str]:
@@ -61,9 +65,7 @@ def by_state(keys: list[SigningKey], series: str = ACCESS_TOKENS) -> dict[KeySta
 async def published_kids(jeton: Running, series: str = ACCESS_TOKENS) -> set[str]:
     """Return the published keys of the series."""
     published = {key["kid"] for key in (await jeton.http.get("/.well-known/jwks.json")).json()["keys"]}
-    with jeton.database.read() as connection:
-        others = {key.kid for key in load_signing_keys(connection) if key.series != series}
-    return published - others
+    return published - {key.kid for key in all_stored_keys(jeton.database) if key.series != series}
 
 
 async def new_token(jeton: Running, app: App) -> str:
