@@ -43,6 +43,35 @@ def test_canonical_form_is_idempotent() -> None:
 
 
 @pytest.mark.requirement("N13")
+@pytest.mark.parametrize(
+    ("registered", "typed", "same"),
+    [
+        ("Alice", "aLICE", True),
+        ("alice", "\uff21\uff4c\uff49\uff43\uff45", True),
+        ("rené", "rene\u0301", True),
+        ("rene\u0301", "RENÉ", True),
+        ("ångström", "\u212bngstro\u0308m", True),
+        ("иван", "ИВАН", True),
+        ("Alice@example.com", "alice\uff20EXAMPLE.com", True),
+        ("a@m\u00fcnchen.example", "a@xn--mnchen-3ya.example", True),
+        ("alice", "al ice", False),
+        ("alice", "alice\u200b", False),
+        ("alice", "\ufeffalice", False),
+        ("alice", "\u0430lice", False),
+        ("rené", "rene", False),
+        ("alice", "alice@example.com", False),
+        ("five", "\ufb01ve", False),
+        ("x2", "x\u00b2", False),
+        ("alice", "\u00a0", False),
+    ],
+    ids=ascii,
+)
+def test_spellings_of_one_name_have_one_key(registered: str, typed: str, same: bool) -> None:
+    assert login_key(registered) is not None
+    assert (login_key(registered) == login_key(typed)) is same
+
+
+@pytest.mark.requirement("N13")
 def test_username_that_is_the_email_address_has_the_same_key() -> None:
     assert identifier_keys("Alice@Example.com", "alice@EXAMPLE.com") == ("alice@example.com", "alice@example.com")
     assert identifier_keys("Alice", "Alice@M\u00fcnchen.example") == ("alice", "alice@xn--mnchen-3ya.example")
