@@ -22,6 +22,7 @@ SEED: Final = 20261128
 MUTATED: Final = (
     "oauth/*.py",
     "rules/*.py",
+    "crypto/family_tags.py",
     "crypto/refresh_token.py",
     "crypto/signed_jwt.py",
     "endpoints/clients/client_authentication.py",
