@@ -174,12 +174,15 @@ def test_invalid_metadata_is_refused(code: str, members: dict[str, Any]) -> None
 
 def test_metadata_replaces_that_of_a_client_and_nothing_else() -> None:
     before = Client("c_1", False, NOW, secret_digest=b"secret", registration="dynamic", status_index=7, name="Old")
-    said = {"grant_types": frozenset({"authorization_code"}), "redirect_uris": frozenset({LOOPBACK}), "name": None}
+    said: dict[str, Any] = {"grant_types": frozenset({"authorization_code"}), "redirect_uris": frozenset({LOOPBACK})}
+    said["name"] = None
     before = replace(before, post_logout_redirect_uris=frozenset({LOOPBACK}))
 
     strict = {"require_pushed_authorization_requests": True, "dpop_bound_access_tokens": True}
-    after = parse(LOOPBACK, token_endpoint_auth_method="none", **strict).applied_to(before, READ)
+    metadata = parse(LOOPBACK, token_endpoint_auth_method="none", backchannel_logout_uri=WEB, **strict)
+    after = metadata.applied_to(before, READ)
 
+    said["backchannel_logout_uri"] = WEB
     required = {"require_par": True, "require_dpop": True}
     said["post_logout_redirect_uris"] = frozenset()
     expected: dict[str, Any] = {"public": True, "scope": READ, "application_type": "native", **said, **required}

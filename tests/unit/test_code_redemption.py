@@ -115,11 +115,13 @@ ENDED: dict[str, list[dict[str, Any]]] = {
         {"client": replace(CLIENT, **it)} for it in ({"disabled": True}, {"grant_types": frozenset({"refresh_token"})})
     ],
     "master_key_missing": [{"genuine": None}],
+    "proof_required_of_client": [{"client": replace(CLIENT, require_dpop=True)}],
     "resource_exceeds_grant": [asked(resources=(API, OTHER))],
     "scope_exceeds_grant": [{"client": replace(CLIENT, scope=frozenset({"openid"}))}],
 }
 CODES = {
     "master_key_missing": ErrorCode.TEMPORARILY_UNAVAILABLE,
+    "proof_required_of_client": ErrorCode.INVALID_DPOP_PROOF,
     "resource_exceeds_grant": ErrorCode.INVALID_TARGET,
     "scope_exceeds_grant": ErrorCode.INVALID_SCOPE,
 }

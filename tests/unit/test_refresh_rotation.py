@@ -133,14 +133,16 @@ def test_rotation_advances_one_generation_and_clears_the_previous_request() -> N
         idle_expires_at=NOW + 150,
         idempotency_digest=b"key",
         asked_scope=None,
+        asked_resource=(FAMILY.audience[0],),
         retries=0,
         last_ip="198.51.100.7",
         last_user_agent="second",
     )
 
-    decision = refresh({"request": RefreshRequest(5, None, b"key", Source("198.51.100.7", "second"))})
+    resources = (Resource(FAMILY.audience[0], "API"),)
+    request = RefreshRequest(5, None, b"key", Source("198.51.100.7", "second"), resources)
 
-    assert decision == Issue(CLIENT, READ_WRITE, FAMILY.audience, NOW, "rotated", USER, after)
+    assert refresh({"request": request}) == Issue(CLIENT, READ_WRITE, FAMILY.audience[:1], NOW, "rotated", USER, after)
 
 
 @pytest.mark.requirement("I10", "O02")

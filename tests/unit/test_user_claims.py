@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from jeton.oauth.user_claims import UserClaimError, check_claims, parse_claim
+from jeton.oauth.user_claims import UserClaimError, changed_claims, check_claims, parse_claim
 
 VALID: list[tuple[str, str, Any]] = [
     ("name", "Alice Archer", "Alice Archer"),
@@ -51,3 +51,10 @@ def test_invalid_claims_are_refused(name: str, text: str) -> None:
 def test_values_of_other_types_are_refused(name: str, value: Any) -> None:
     with pytest.raises(UserClaimError):
         check_claims({name: value})
+
+
+@pytest.mark.parametrize("changes", [{"name": "A"}, {"phone_number": "+1"}])
+def test_number_that_stays_the_same_stays_verified(changes: dict[str, Any]) -> None:
+    before = {"phone_number": "+1", "phone_number_verified": True}
+
+    assert changed_claims(before, changes) == {**before, **changes}
