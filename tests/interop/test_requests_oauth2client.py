@@ -50,7 +50,7 @@ def test_code_is_redeemed_once_and_its_session_refreshed(live: Live, client_id: 
     service = client_of(live, "orders-api")
     seen = service.introspect_token(second)
     assert isinstance(first, BearerToken)
-    assert (first.scope, first.expires_in) == ("read", 600)
+    assert (first.scope, round(first.expires_in or 0, -1)) == ("read", 600), "the library counts it down"
     assert (seen["sub"], seen["client_id"], seen["aud"]) == (live.sub, client_id, AUDIENCE)
 
     with pytest.raises(InvalidGrant):
@@ -92,7 +92,7 @@ def test_client_with_a_key_pushes_its_request(live: Live) -> None:
     second = client.refresh_token(first)
 
     assert isinstance(first, BearerToken)
-    assert (second.scope, second.expires_in) == ("read", 600)
+    assert (second.scope, round(second.expires_in or 0, -1)) == ("read", 600)
     client.revoke_refresh_token(second)
     with pytest.raises(InvalidGrant):
         client.refresh_token(second)
