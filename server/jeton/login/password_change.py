@@ -29,7 +29,7 @@ log = structlog.get_logger("jeton.account")
 class Kept(Frozen):
     """What continues after the change: a session of an app, a browser session, or all else.
 
-    The browser session gets a new secret, of which this is the digest: whoever has a copy of its cookie is signed out.
+    The browser session gets a new secret, of which this is the digest: copies of its cookie are worthless then.
     """
 
     sid: str | None = None
